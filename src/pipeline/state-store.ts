@@ -74,9 +74,9 @@ export interface SetMove {
 export interface HandDecisionRow {
   offset: number
   kind: 'merge' | 'split' | 'quarantine'
-  /** merge: one identifier each; split: both sides; quarantine: `a` alone. */
-  a: number[]
-  b: number[]
+  /** As `kind:value`. merge: one identifier each; split: both sides; quarantine: `a` alone. */
+  a: string[]
+  b: string[]
   reason: string
   author: string
   at: number
