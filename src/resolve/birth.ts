@@ -1,0 +1,25 @@
+// Birth ids: an identifier's public id, from its first place in the log. A profile's id is that of its oldest identifier, so that a
+// merge keeps the older id, a split gives the other part its former id back, and any id ever shown resolves for ever.
+import { createHmac } from 'node:crypto'
+
+/** 26 lower-case characters of base 32. Keyed, so that ids tell nothing of the order in which people came. */
+export function birthId(key: Uint8Array, offset: number, ordinal: number): string {
+  return base32(createHmac('sha256', key).update(`${offset}.${ordinal}`).digest().subarray(0, 16))
+}
+
+const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'
+
+function base32(bytes: Uint8Array): string {
+  let text = ''
+  let buffer = 0
+  let bits = 0
+  for (const byte of bytes) {
+    buffer = ((buffer << 8) | byte) & 0xffff
+    bits += 8
+    while (bits >= 5) {
+      bits -= 5
+      text += ALPHABET[(buffer >> bits) & 31]
+    }
+  }
+  return bits === 0 ? text : text + ALPHABET[(buffer << (5 - bits)) & 31]
+}
