@@ -6,7 +6,8 @@ import { slugSchema } from './source.ts'
 const scalarSchema = z.union([z.string().max(1000), z.number(), z.boolean(), z.null()])
 const listSchema = z.array(scalarSchema).min(1).max(1000)
 const textSchema = z.string().max(1000)
-const instantSchema = z.iso.datetime({ offset: true })
+/** RFC 3339: a date-time with its offset, or a full date, which is midnight UTC. */
+export const instantSchema = z.union([z.iso.datetime({ offset: true }), z.iso.date()])
 export const durationSchema = z
   .string()
   .regex(/^[1-9][0-9]{0,6}[smhdw]$/, 'a duration is a whole number and one of s m h d w, such as 30d')
@@ -21,30 +22,34 @@ export const compareShape = {
   startsWith: textSchema.optional(),
   endsWith: textSchema.optional(),
   matches: textSchema.optional(),
-  gt: z.union([z.number(), z.string()]).optional(),
-  gte: z.union([z.number(), z.string()]).optional(),
-  lt: z.union([z.number(), z.string()]).optional(),
-  lte: z.union([z.number(), z.string()]).optional(),
+  gt: z.union([z.number(), textSchema]).optional(),
+  gte: z.union([z.number(), textSchema]).optional(),
+  lt: z.union([z.number(), textSchema]).optional(),
+  lte: z.union([z.number(), textSchema]).optional(),
   exists: z.boolean().optional(),
   before: instantSchema.optional(),
   after: instantSchema.optional(),
   withinLast: durationSchema.optional(),
 }
-export const COMPARE_OPERATORS = Object.keys(compareShape) as (keyof typeof compareShape)[]
+export type CompareOperator = keyof typeof compareShape
+export const COMPARE_OPERATORS = Object.keys(compareShape) as CompareOperator[]
 const compareSchema = z.strictObject(compareShape)
 export type Compare = z.infer<typeof compareSchema>
 
+export const countCompareShape = {
+  eq: z.number().optional(),
+  ne: z.number().optional(),
+  in: z.array(z.number()).min(1).max(1000).optional(),
+  notIn: z.array(z.number()).min(1).max(1000).optional(),
+  gt: z.number().optional(),
+  gte: z.number().optional(),
+  lt: z.number().optional(),
+  lte: z.number().optional(),
+}
+export type CountOperator = keyof typeof countCompareShape
+export const COUNT_OPERATORS = Object.keys(countCompareShape) as CountOperator[]
 export const countCompareSchema = z
-  .strictObject({
-    eq: z.number().optional(),
-    ne: z.number().optional(),
-    in: z.array(z.number()).min(1).max(1000).optional(),
-    notIn: z.array(z.number()).min(1).max(1000).optional(),
-    gt: z.number().optional(),
-    gte: z.number().optional(),
-    lt: z.number().optional(),
-    lte: z.number().optional(),
-  })
+  .strictObject(countCompareShape)
   .refine((compare) => Object.keys(compare).length > 0, 'a count needs at least one operator')
 export type CountCompare = z.infer<typeof countCompareSchema>
 
@@ -53,11 +58,15 @@ export type Within = z.infer<typeof withinSchema>
 
 const pathSchema = z.string().min(1).max(300)
 
-export type PropertyCondition =
-  | { all: PropertyCondition[] }
-  | { any: PropertyCondition[] }
-  | { not: PropertyCondition }
-  | ({ property: string } & Compare)
+/** Property conditions by kind: the key that names the kind is also the node's own key. */
+export interface PropertyKinds {
+  all: { all: PropertyCondition[] }
+  any: { any: PropertyCondition[] }
+  not: { not: PropertyCondition }
+  property: { property: string } & Compare
+}
+export type PropertyKind = keyof PropertyKinds
+export type PropertyCondition = PropertyKinds[PropertyKind]
 
 const hasOperator = (node: object) => COMPARE_OPERATORS.some((operator) => operator in node)
 
@@ -77,15 +86,55 @@ export interface EventCondition {
   count?: CountCompare | undefined
 }
 
-export type Condition =
-  | { all: Condition[] }
-  | { any: Condition[] }
-  | { not: Condition }
-  | ({ trait: string } & Compare)
-  | EventCondition
-  | { segment: string }
-  | { identifier: string }
-  | { consent: string }
+/** Conditions by kind. A kind added here fails to compile in every interpreter until each of them knows it. */
+export interface ConditionKinds {
+  all: { all: Condition[] }
+  any: { any: Condition[] }
+  not: { not: Condition }
+  trait: { trait: string } & Compare
+  event: EventCondition
+  segment: { segment: string }
+  identifier: { identifier: string }
+  consent: { consent: string }
+}
+export type ConditionKind = keyof ConditionKinds
+export type Condition = ConditionKinds[ConditionKind]
+
+/** What an interpreter of the language is: one function per kind, and no way to pass over a kind. */
+export type ConditionVisitor<R> = { [K in ConditionKind]: (node: ConditionKinds[K]) => R }
+export type PropertyVisitor<R> = { [K in PropertyKind]: (node: PropertyKinds[K]) => R }
+
+const CONDITION_KINDS_BY_NAME: Record<ConditionKind, true> = {
+  all: true,
+  any: true,
+  not: true,
+  trait: true,
+  event: true,
+  segment: true,
+  identifier: true,
+  consent: true,
+}
+export const CONDITION_KINDS = Object.keys(CONDITION_KINDS_BY_NAME) as ConditionKind[]
+const PROPERTY_KINDS_BY_NAME: Record<PropertyKind, true> = { all: true, any: true, not: true, property: true }
+export const PROPERTY_KINDS = Object.keys(PROPERTY_KINDS_BY_NAME) as PropertyKind[]
+
+/** Calls the function of the node's kind. Throws on a node of no kind: `checkDefinition` lets none through. */
+export function visitCondition<R>(node: Condition, visitor: ConditionVisitor<R>): R {
+  return visitByKind(node, CONDITION_KINDS, visitor as unknown as KindTable<R>)
+}
+
+export function visitProperty<R>(node: PropertyCondition, visitor: PropertyVisitor<R>): R {
+  return visitByKind(node, PROPERTY_KINDS, visitor as unknown as KindTable<R>)
+}
+
+type KindTable<R> = Record<string, (node: object) => R>
+
+function visitByKind<R>(node: object, kinds: readonly string[], table: KindTable<R>): R {
+  const kind = kinds.find((name) => Object.hasOwn(node, name))
+  const visit = kind === undefined ? undefined : table[kind]
+  if (visit === undefined) throw new Error(`a condition of no known kind: ${Object.keys(node).join(', ')}`)
+  return visit(node)
+}
 
 const eventNameSchema = z.string().min(1).max(300)
 export const eventConditionSchema = z.strictObject({
