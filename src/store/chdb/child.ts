@@ -1,0 +1,44 @@
+// The process of the embedded analytics engine: opens chDB on the history folder and serves it through the shim until its
+// parent goes. An orphan would keep the folder locked against its successor, so it ends at once when the IPC channel, or
+// without one its standard input, closes. It must never hold anything that an insert has not already made durable.
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { loadConfig } from '../../config.ts'
+import { type Engine, openEngine } from './engine.ts'
+import { startShim } from './server.ts'
+
+const DRAIN_MS_MAX = 3000
+
+const config = loadConfig()
+const url = new URL(config.clickhouseUrl)
+const folder = join(config.dataDir, 'history')
+let engine: Engine | null = null
+let ending = false
+
+/** Lets statements that run finish, but not for long: everything acknowledged is on disk, the rest is sent again. */
+async function end(): Promise<void> {
+  if (ending) return
+  ending = true
+  // A native call cannot be interrupted and would keep `process.exit` waiting; a signal to itself is certain.
+  setTimeout(() => process.kill(process.pid, 'SIGKILL'), DRAIN_MS_MAX).unref()
+  await engine?.close()
+  process.exit(0)
+}
+
+if (process.connected) {
+  process.once('disconnect', end)
+} else {
+  process.stdin.once('end', end).once('close', end).resume()
+}
+process.once('SIGTERM', end)
+process.once('SIGINT', end)
+
+mkdirSync(folder, { recursive: true, mode: 0o700 })
+engine = await openEngine(folder)
+const shim = await startShim({
+  engine,
+  user: decodeURIComponent(url.username),
+  password: decodeURIComponent(url.password),
+  port: Number(url.port),
+})
+process.send?.({ ready: true, port: shim.port })
