@@ -49,6 +49,13 @@ export const ERRORS = {
     retryable: true,
     message: 'The analytics engine does not answer now; try again.',
   },
+  api_unavailable: { status: 503, retryable: true, message: 'The API does not answer now; try again.' },
+  // Delivery.
+  outbound_refused: {
+    status: 403,
+    retryable: false,
+    message: 'The address is not public, and ONEFOLD_OUTBOUND_ALLOW does not hold it.',
+  },
   internal: { status: 500, retryable: true, message: 'Something went wrong on our side.' },
 } as const satisfies Record<string, { status: number; retryable: boolean; message: string }>
 
