@@ -39,10 +39,7 @@ const LOG_MIGRATIONS = [
 ]
 const CURSOR_MIGRATIONS = ['CREATE TABLE cursors (name TEXT PRIMARY KEY, next INTEGER NOT NULL) STRICT, WITHOUT ROWID']
 
-/**
- * Retention works in steps of this size and lets the door in between them. It is also below what the write-ahead log has
- * allocated already, so that removing blocks works on a disk without a free byte.
- */
+/** Retention works in steps of this size and lets the door in between them; erased pages are written twice, so steps are costly. */
 const RETAIN_STEP_BYTES = 2 * 1024 * 1024
 const CHECKPOINT_ATTEMPTS_MAX = 20
 const CHECKPOINT_RETRY_MS = 50

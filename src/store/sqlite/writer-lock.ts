@@ -3,7 +3,7 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { sqliteCode } from './database.ts'
+import { sqliteCode, storageError } from './database.ts'
 
 const BUSY = 5
 
@@ -16,11 +16,13 @@ export function lockWriter(path: string, refusal: string): WriterLock {
   mkdirSync(dirname(path), { recursive: true })
   const db = new DatabaseSync(path, { timeout: 0 })
   try {
+    // No journal file: nothing is ever written, and the lock must be had on a full disk too.
+    db.exec('PRAGMA journal_mode = MEMORY')
     db.exec('BEGIN EXCLUSIVE')
   } catch (error) {
     db.close()
     if (sqliteCode(error) === BUSY) throw new Error(refusal, { cause: error })
-    throw error
+    throw storageError(error, path)
   }
   return {
     release() {
