@@ -96,12 +96,8 @@ const RULES: Rules = {
     Array.isArray(value)
       ? value.some((item) => isEqual(item, operand))
       : isText(value) && bytes(value).includes(operand),
-  startsWith: (value, operand) =>
-    isText(value) && bytes(value).subarray(0, bytes(operand).length).equals(bytes(operand)),
-  endsWith: (value, operand) =>
-    isText(value) &&
-    bytes(value).length >= bytes(operand).length &&
-    operand === lastBytes(value, bytes(operand).length),
+  startsWith: (value, operand) => isText(value) && firstBytes(value, bytes(operand).length).equals(bytes(operand)),
+  endsWith: (value, operand) => isText(value) && lastBytes(value, bytes(operand).length).equals(bytes(operand)),
   matches: (value, operand) => isText(value) && RE2JS.compile(operand).matcher(value.toWellFormed()).find(),
   gt: (value, operand) => (order(value, operand) ?? 0) > 0,
   gte: (value, operand) => (order(value, operand) ?? -1) >= 0,
@@ -146,9 +142,12 @@ function bytes(text: string): Buffer {
   return Buffer.from(text, 'utf8')
 }
 
-function lastBytes(text: string, count: number): string {
-  const encoded = bytes(text)
-  return encoded.subarray(encoded.length - count).toString('utf8')
+function firstBytes(text: string, count: number): Buffer {
+  return bytes(text).subarray(0, count)
+}
+
+function lastBytes(text: string, count: number): Buffer {
+  return bytes(text).subarray(Math.max(0, bytes(text).length - count))
 }
 
 const DATE = /^\d{4}-\d\d-\d\d$/
