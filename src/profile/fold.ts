@@ -12,7 +12,7 @@ export interface Fact {
   /** Traits set by an identify call; a null value removes the trait. */
   traits: [name: string, value: JsonValue][]
   /** Clauses the event matches, with how many timestamps each keeps. */
-  clauses: { id: number; keep: number }[]
+  clauses: readonly { id: number; keep: number }[]
   /** Answers given, for each of the identifiers. */
   consent: { identifiers: readonly number[]; answers: readonly [purpose: string, answer: boolean][] } | null
 }

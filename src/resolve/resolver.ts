@@ -33,8 +33,11 @@ export interface SetJudgement {
 /** `hand` is a merge by decision: it overrides limits and trust, never a cannot-link. */
 export type Trust = 'browser' | 'mobile' | 'server' | 'hand'
 
-/** Cannot-links by identifier: which sides of which splits it stands on. */
-export type CannotLinks = ReadonlyMap<number, readonly { split: number; side: 'a' | 'b' }[]>
+/** Which sides of which splits an identifier stands on. */
+export interface CannotLinks {
+  isEmpty(): boolean
+  sidesOf(id: number): readonly { split: number; side: 'a' | 'b' }[] | undefined
+}
 
 export interface SetLink {
   /** Eligible identifiers, highest rank first. */
@@ -81,7 +84,7 @@ function distinctGroups(members: readonly Member[], groupOf: (id: number) => Gro
 function violation(joined: Group[], fresh: Member[], trust: Trust, cannotLinks: CannotLinks): RefusalReason | null {
   if (joined.length + fresh.length < 2) return null
   const parts = [...joined.map((group) => group.members), ...fresh.map((member) => [member])]
-  if (cannotLinks.size > 0 && joinsBothSides(parts, cannotLinks)) return 'cannot_link'
+  if (!cannotLinks.isEmpty() && joinsBothSides(parts, cannotLinks)) return 'cannot_link'
   if (trust === 'hand') return null
   if (trust !== 'server' && joined.filter(isKnown).length > 1) return 'trust'
   return breaksLimit(parts) ? 'limit' : null
@@ -96,7 +99,7 @@ function joinsBothSides(parts: Member[][], cannotLinks: CannotLinks): boolean {
   const seen = new Map<number, 'a' | 'b'>()
   for (const part of parts) {
     for (const { id } of part) {
-      for (const { split, side } of cannotLinks.get(id) ?? []) {
+      for (const { split, side } of cannotLinks.sidesOf(id) ?? []) {
         const other = seen.get(split)
         if (other !== undefined && other !== side) return true
         seen.set(split, side)
