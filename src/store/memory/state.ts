@@ -193,7 +193,8 @@ export class MemoryStateStore implements StateStore {
       })
     }
     assert(position.commit > expected.commit && position.next >= expected.next, 'a commit goes forward')
-    for (const row of commit.identifiers) assert(row.value.isWellFormed(), 'identifier values are well-formed')
+    for (const { kind, value } of commit.identifiers)
+      assert(kind.isWellFormed() && value.isWellFormed(), 'well-formed text')
     for (const row of commit.identifiers) this.#putIdentifier(row)
     for (const row of commit.sets) this.#putSet(row)
     for (const row of commit.profiles) this.#putProfile(row)

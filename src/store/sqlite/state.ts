@@ -1,0 +1,102 @@
+// The state store in SQLite (state.db): sets, profiles, memberships, timers, and the outbox that everything downstream reads.
+// The pipeline process alone opens it for writing; others open it as readers and see whole commits only. It must never
+// answer from anything but the file: what it kept in memory could differ from what a crash left.
+import { existsSync, mkdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { Commit, DedupeBlob, ProfileRow, SetRow, StateReader, StateStore } from '../../pipeline/state-store.ts'
+import { openDatabase } from './database.ts'
+import { writeCommit } from './state-commit.ts'
+import { SqliteStateReader } from './state-reader.ts'
+import {
+  arrays,
+  ascending,
+  PROFILE_COLUMNS,
+  type ProfileTuple,
+  profileRow,
+  SET_COLUMNS,
+  type SetTuple,
+  selectIn,
+  setRow,
+} from './state-rows.ts'
+import { PAGE_BYTES, STATE_MIGRATIONS } from './state-schema.ts'
+import { dueProfiles, earliestTimer } from './state-timers.ts'
+
+const WRITER_CACHE_BYTES = 64 * 1024 * 1024
+const READER_CACHE_BYTES = 16 * 1024 * 1024
+/** A page that is written again before the checkpoint is copied once; but readers search the log, and the copy is one pause. */
+const CHECKPOINT_BYTES = 64 * 1024 * 1024
+
+/** Opens state.db in `dataDir`. A writer creates it; a reader waits (up to 10 s) until the writer has. */
+export function openSqliteState(dataDir: string, options: { role: 'writer' }): StateStore
+export function openSqliteState(dataDir: string, options: { role: 'reader' }): StateReader
+export function openSqliteState(dataDir: string, options: { role: 'writer' | 'reader' }): StateReader {
+  const path = join(dataDir, 'state.db')
+  if (options.role === 'reader') {
+    const migrations = STATE_MIGRATIONS
+    return new SqliteStateReader(openDatabase(path, { migrations, readOnly: true, cacheBytes: READER_CACHE_BYTES }))
+  }
+  mkdirSync(dataDir, { recursive: true })
+  setPageSize(path)
+  const database = openDatabase(path, { migrations: STATE_MIGRATIONS, cacheBytes: WRITER_CACHE_BYTES })
+  database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_BYTES / PAGE_BYTES}`)
+  return new SqliteStateStore(database)
+}
+
+/** Before the shared opener, whose switch to WAL writes the first page and so settles the page size for good. */
+function setPageSize(path: string): void {
+  if (existsSync(path) && statSync(path).size > 0) return
+  const database = new DatabaseSync(path, { timeout: 5000 })
+  database.exec(`PRAGMA page_size = ${PAGE_BYTES}; PRAGMA journal_mode = WAL`)
+  database.close()
+}
+
+class SqliteStateStore extends SqliteStateReader implements StateStore {
+  async setsByKey(keys: readonly string[]): Promise<SetRow[]> {
+    const sql = `SELECT ${SET_COLUMNS} FROM sets WHERE key IN`
+    const rows = this.database.snapshot(() => selectIn<SetTuple>(this.database, sql, [...new Set(keys)]))
+    return rows.map(setRow).sort((a, b) => a.id - b.id)
+  }
+
+  async setsCarrying(identifiers: readonly number[]): Promise<SetRow[]> {
+    return this.database.snapshot(() => {
+      const sql = 'SELECT set_id FROM set_identifiers WHERE identifier IN'
+      const ids = selectIn<[number]>(this.database, sql, ascending(identifiers)).map(([id]) => id)
+      return this.setRows(ids)
+    })
+  }
+
+  async setsAfter(after: number, limit: number): Promise<SetRow[]> {
+    const sql = `SELECT ${SET_COLUMNS} FROM sets WHERE id > ? ORDER BY id LIMIT ?`
+    const rows = this.database.snapshot(() => arrays(this.database, sql).all(after, limit))
+    return (rows as unknown as SetTuple[]).map(setRow)
+  }
+
+  async profilesAfter(after: number, limit: number): Promise<ProfileRow[]> {
+    const sql = `SELECT ${PROFILE_COLUMNS} FROM profiles WHERE id > ? AND flags & 1 ORDER BY id LIMIT ?`
+    const rows = this.database.snapshot(() => arrays(this.database, sql).all(after, limit))
+    return (rows as unknown as ProfileTuple[]).map(profileRow)
+  }
+
+  async profilesDue(until: number, limit: number): Promise<ProfileRow[]> {
+    return this.database.snapshot(() => {
+      const ids = dueProfiles(this.database, until, limit)
+      const rows = new Map(this.profileRows(ids).map((row) => [row.id, row]))
+      return ids.map((id) => rows.get(id)!)
+    })
+  }
+
+  async nextTimer(): Promise<number | null> {
+    return this.database.snapshot(() => earliestTimer(this.database))
+  }
+
+  async dedupeBlobs(): Promise<DedupeBlob[]> {
+    const sql = 'SELECT hour, hashes FROM dedupe ORDER BY hour, commit_number, ordinal'
+    const rows = this.database.snapshot(() => arrays(this.database, sql).all()) as unknown as [number, Uint8Array][]
+    return rows.map(([hour, hashes]) => ({ hour, hashes }))
+  }
+
+  async commit(commit: Commit): Promise<void> {
+    this.database.transaction(() => writeCommit(this.database, commit))
+  }
+}
