@@ -39,16 +39,16 @@ export async function collect(
 ): Promise<FastifyReply> {
   deps.counters.requests += 1
   const body = request.body as Body | undefined
-  let text: string | null = null
+  let bytes: Buffer | null = null
   let parsed: unknown
   try {
-    text = await readText(body, request.headers['content-encoding'], deps.limits.requestBytesMax)
-    parsed = parseJson(text)
+    bytes = await readBytes(body, request.headers['content-encoding'], deps.limits.requestBytesMax)
+    parsed = parseJson(bytes)
   } catch (error) {
     if (!(error instanceof OnefoldError)) throw error
     // Without a readable body the key can only be in the header or the query.
     const { source } = identify(deps.sources, request, undefined)
-    return refuse(deps, reply, error, source?.slug ?? null, () => excerptText(text ?? beginning(body)))
+    return refuse(deps, reply, error, source?.slug ?? null, () => beginning(bytes ?? body?.bytes))
   }
   const who = identify(deps.sources, request, isJsonObject(parsed) ? parsed['writeKey'] : undefined)
   if (who.code !== null) return refuseSender(deps, reply, who, parsed)
@@ -59,7 +59,7 @@ export async function collect(
       {
         source: who.source,
         body: parsed,
-        bytes: text.length,
+        bytes: bytes.length,
         type,
         receivedAt: deps.clock.now(),
         ip: ipOf(request),
@@ -72,7 +72,7 @@ export async function collect(
     if (!(error instanceof OnefoldError)) throw error
     return refuse(deps, reply, error, who.source.slug, () => excerpt(parsed))
   }
-  await store(deps, intake, text.length)
+  await store(deps, intake, bytes.length)
   const only = intake.rejections[0]
   if (type === null || only === undefined) return reply.header('content-type', JSON_TYPE).send(SUCCESS)
   return answerError(reply, only.code, only.message, only.pointer)
@@ -90,14 +90,14 @@ export function identify(sources: SourceDirectory, request: FastifyRequest, body
   return authenticate(sources, { authorization: request.headers.authorization, body: bodyKey, query: query.writeKey })
 }
 
-async function readText(body: Body | undefined, encoding: string | undefined, bytesMax: number): Promise<string> {
-  if (body === undefined) return ''
+async function readBytes(body: Body | undefined, encoding: string | undefined, bytesMax: number): Promise<Buffer> {
+  if (body === undefined) return Buffer.alloc(0)
   if (!body.whole) throw new OnefoldError('request_too_large')
-  const bytes = isEncoded(encoding) ? await inflate(body.bytes, encoding, bytesMax) : body.bytes
-  return bytes.toString('utf8')
+  return isEncoded(encoding) ? await inflate(body.bytes, encoding, bytesMax) : body.bytes
 }
 
-function parseJson(text: string): unknown {
+function parseJson(bytes: Buffer): unknown {
+  const text = bytes.toString('utf8')
   try {
     // A byte order mark is legal UTF-8 and no legal JSON; some Windows clients send one.
     return JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text)
@@ -106,8 +106,9 @@ function parseJson(text: string): unknown {
   }
 }
 
-function beginning(body: Body | undefined): string {
-  return body === undefined ? '' : body.bytes.toString('utf8', 0, 16_384)
+/** For the feed; where the body could not be inflated, these are the bytes as they came. */
+function beginning(bytes: Buffer | undefined): string {
+  return bytes === undefined ? '' : excerptText(bytes.toString('utf8', 0, 16_384))
 }
 
 function ipOf(request: FastifyRequest): string | null {

@@ -1,7 +1,13 @@
 // The door: the one HTTP server of Onefold. It serves what SDKs call, collection and the documents SDKs start with, and
 // hands everything else to the API. It must keep its event loop free: nothing here reads the log or a store.
 import cors, { type FastifyCorsOptions } from '@fastify/cors'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify'
 import type { RejectedFeed } from '../log/port.ts'
 import { ERRORS, OnefoldError } from '../spec/errors.ts'
 import { CALL_TYPES, type CallType, type CanonicalEvent } from '../spec/event.ts'
@@ -48,7 +54,7 @@ export async function buildDoor(deps: DoorDeps): Promise<FastifyInstance> {
   const app: FastifyInstance = Fastify({
     loggerInstance: deps.logger,
     // A line per request would cost more than the request.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     trustProxy: deps.trustedProxies.length === 0 ? false : [...deps.trustedProxies],
     requestTimeout: REQUEST_MS_MAX,
     exposeHeadRoutes: false,
@@ -73,20 +79,22 @@ async function sdkRoutes(scope: FastifyInstance, deps: DoorDeps): Promise<void> 
     if (request.raw.headers['content-type'] !== undefined) request.raw.headers['content-type'] = 'application/json'
   })
   scope.removeAllContentTypeParsers()
-  scope.addContentTypeParser('*', (request, payload, done) => {
-    readBody(payload, deps.limits.requestBytesMax, (error, body) => done(error, body))
-    void request
-  })
-  scope.setErrorHandler((error, request, reply) => {
-    if (!(error instanceof OnefoldError)) {
-      request.log.error({ err: error }, 'collection request failed')
-      return answerError(reply, 'internal', ERRORS.internal.message)
-    }
-    request.log.error({ err: error, cause: error.cause }, 'collection request refused for now')
-    return answerError(reply, error.code, error.message)
-  })
+  scope.addContentTypeParser('*', (_request, payload, done) => readBody(payload, deps.limits.requestBytesMax, done))
+  scope.setErrorHandler(answerFailure)
   collectionRoutes(scope, deps, paths)
   documentRoutes(scope, deps, paths)
+}
+
+/** Failures that are not the sender's fault; the SDK keeps the events and comes again. */
+function answerFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (!request.raw.complete) {
+    // The sender went away in mid-sentence; nobody hears the answer.
+    request.log.debug({ err: error }, 'a request broke off')
+    return answerError(reply, 'invalid_body', ERRORS.invalid_body.message)
+  }
+  const known = error instanceof OnefoldError ? error : new OnefoldError('internal', { cause: error })
+  request.log.error({ err: known, cause: known.cause }, 'a collection request failed')
+  return answerError(reply, known.code, known.message)
 }
 
 function collectionRoutes(scope: FastifyInstance, deps: DoorDeps, paths: Set<string>): void {
