@@ -33,6 +33,7 @@ export const ERRORS = {
   invalid_message_id: { status: 400, retryable: false, message: 'The messageId is longer than the limit.' },
   no_identifier: { status: 400, retryable: false, message: 'No identifier of the event may identify anybody.' },
   suppressed: { status: 400, retryable: false, message: 'The person is suppressed.' },
+  history_refused: { status: 400, retryable: false, message: 'The analytics engine cannot store the event.' },
   // Admin API.
   unauthorized: { status: 401, retryable: false, message: 'A valid admin token is needed.' },
   forbidden: { status: 403, retryable: false, message: 'This token may not do that.' },
