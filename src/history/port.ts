@@ -104,3 +104,31 @@ export interface HistoryQueries {
   /** Throws OnefoldError `history_unavailable`. */
   ping(): Promise<void>
 }
+
+/** A cut of the resolved stream: the events with offsets in [from, next) that history stores. */
+export interface Block {
+  number: number
+  from: number
+  next: number
+}
+
+/** How far the mirrors of the state store have come. */
+export interface MirrorPlace {
+  commit: number
+  ordinal: number
+}
+
+/** The history writer's own memory, durable: which block is open, and how far it and its mirrors have come. */
+export interface HistoryBlocks {
+  /** The block that was begun and is not known to be stored; after a crash it is sent again before anything else. */
+  open(): Promise<Block | null>
+  /** First offset behind the last block; null before the first one. */
+  next(): Promise<number | null>
+  /** Makes the cut durable before its rows are sent. Numbers rise and are never used again, not even when this memory is lost. */
+  begin(from: number, next: number): Promise<Block>
+  /** The open block is stored. */
+  done(number: number): Promise<void>
+  mirrored(mirror: 'profiles' | 'moves'): Promise<MirrorPlace>
+  saveMirrored(mirror: 'profiles' | 'moves', place: MirrorPlace): Promise<void>
+  close(): Promise<void>
+}
