@@ -1,5 +1,5 @@
-// The resolved stream: events with their verdicts, in offset order. Everything downstream of the pipeline reads this and never
-// the raw log, so nothing can leave that the pipeline has not judged and committed.
+// The resolved stream: the log's events joined with the pipeline's verdicts, in offset order and never past the committed
+// offset. History and delivery read this and never the raw log, so that nothing duplicate, rejected or suppressed can leave.
 import type { EventLog } from '../log/port.ts'
 import type { EventRecord } from '../spec/log-record.ts'
 import type { Verdict } from '../spec/verdict.ts'
@@ -12,8 +12,8 @@ export interface ResolvedEvent {
 }
 
 /**
- * Events of at most `recordsMax` records from offset `from` on, never past the committed position. `next` is where to go on;
- * it equals `from` when nothing new is committed. Redacted records, decisions and ticks are passed over.
+ * Events of at most `recordsMax` records from `from` on, whatever their verdict, and the offset to go on from (`from` itself
+ * when the pipeline has committed nothing further). Offsets that retention has removed are passed over.
  */
 export async function readResolved(
   log: Pick<EventLog, 'read'>,
@@ -21,17 +21,18 @@ export async function readResolved(
   from: number,
   recordsMax: number,
 ): Promise<{ next: number; events: ResolvedEvent[] }> {
-  const committed = (await state.position()).next
-  if (from >= committed || recordsMax <= 0) return { next: from, events: [] }
-  const records = await log.read({ from, recordsMax, below: committed })
-  const last = records.at(-1)
-  // Retention has removed everything up to the committed position.
-  if (last === undefined) return { next: committed, events: [] }
-  const next = last.offset + 1
-  const verdicts = new Map((await state.verdicts(from, next)).map((verdict) => [verdict.offset, verdict]))
-  const events = records.flatMap(({ offset, record }) => {
+  const below = Math.min((await state.position()).next, from + recordsMax)
+  if (below <= from) return { next: from, events: [] }
+  const records = await log.read({ from, recordsMax, below })
+  const verdicts = new Map((await state.verdicts(from, below)).map((verdict) => [verdict.offset, verdict]))
+  const events: ResolvedEvent[] = []
+  for (const { offset, record } of records) {
+    if (record.type !== 'event') continue
     const verdict = verdicts.get(offset)
-    return record.type === 'event' && verdict !== undefined ? [{ offset, record, verdict }] : []
-  })
-  return { next, events }
+    if (verdict === undefined) throw new Error(`the state store has no verdict for the event at offset ${offset}`)
+    events.push({ offset, record, verdict })
+  }
+  // A short read ends at its last record; an empty one means that nothing is stored below the bound any more.
+  const last = records.at(-1)
+  return { next: last === undefined || records.length >= recordsMax ? below : Math.max(last.offset + 1, from), events }
 }
