@@ -2,7 +2,14 @@
 // a suite of its own (the property test that reference, streaming and SQL agree).
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { HistoryEventRow, HistoryProfileRow, HistoryQueries, HistorySink } from '../../src/history/port.ts'
+import type {
+  HistoryEventRow,
+  HistoryProfileRow,
+  HistoryQueries,
+  HistorySink,
+  SegmentContext,
+} from '../../src/history/port.ts'
+import { clauseOf } from '../../src/segment/clause.ts'
 import type { JsonObject } from '../../src/spec/event.ts'
 
 export type HistoryUnderTest = HistorySink & HistoryQueries & { close(): Promise<void> }
@@ -62,6 +69,7 @@ export function describeHistory(name: string, make: () => Promise<HistoryUnderTe
     hostileRows(withHistory)
     timelines(withHistory)
     searches(withHistory)
+    evaluations(withHistory)
   })
 }
 
@@ -251,6 +259,74 @@ function searches(withHistory: WithHistory): void {
       assert.deepEqual(await history.search('silver', 10), [])
       await history.insertProfiles([profileRow(1, { version: 6, traits: { plan: 'gold' }, alive: false })])
       assert.deepEqual(await history.search('gold', 10), [])
+    }),
+  )
+}
+
+function evaluations(withHistory: WithHistory): void {
+  const context = (more: Partial<SegmentContext> = {}): SegmentContext => ({
+    segments: new Map(),
+    offset: 1000,
+    now: T0 + 1000,
+    ...more,
+  })
+  const viewed = (count: number) => ({ event: 'Page Viewed', count: { gte: count } })
+
+  it(
+    'counts the living profiles that satisfy a condition, and samples the lowest numbers',
+    withHistory(async (history) => {
+      await history.insertProfiles(
+        [1, 2, 3, 4].map((n) => profileRow(n, { traits: { plan: n % 2 ? 'gold' : 'tin' }, alive: n !== 4 })),
+      )
+      const gold = { trait: 'plan', eq: 'gold' }
+      assert.deepEqual(await history.evaluate(gold, context(), 10), { size: 2, profiles: [1, 3] })
+      assert.deepEqual(await history.evaluate(gold, context(), 1), { size: 2, profiles: [1] })
+      assert.deepEqual(await history.evaluate({ not: gold }, context(), 0), { size: 1, profiles: [] })
+      const dermatology = { event: 'Page Viewed', where: { property: 'path', startsWith: '/derma' }, within: '30d' }
+      await history.insertEvents(1, [eventRow(1, { set: 2, profile: 2 })])
+      assert.deepEqual(await history.evaluate(dermatology, context(), 10), { size: 1, profiles: [2] })
+      assert.deepEqual(await history.evaluate(dermatology, context({ offset: 1 }), 10), { size: 0, profiles: [] })
+    }),
+  )
+  it(
+    'reads events below a move as of the profile it names, and those above as of their own',
+    withHistory(async (history) => {
+      await history.insertProfiles([1, 2, 3].map((n) => profileRow(n)))
+      await history.insertEvents(1, [
+        eventRow(10, { profile: 1 }),
+        eventRow(20, { profile: 1 }),
+        eventRow(30, { profile: 2 }),
+      ])
+      assert.deepEqual(await history.evaluate(viewed(2), context(), 10), { size: 1, profiles: [1] })
+      await history.insertMoves([{ set: 1, profile: 2, offset: 25, commit: 5, ordinal: 1 }])
+      assert.deepEqual(await history.evaluate(viewed(3), context(), 10), { size: 1, profiles: [2] })
+      const later = { set: 1, profile: 3, offset: 30, commit: 5, ordinal: 2 }
+      await history.insertMoves([later])
+      await history.insertMoves([later, { set: 1, profile: 2, offset: 25, commit: 5, ordinal: 1 }])
+      assert.deepEqual(await history.evaluate(viewed(2), context(), 10), { size: 1, profiles: [3] })
+      assert.deepEqual(await history.evaluate(viewed(1), context(), 10), { size: 2, profiles: [2, 3] })
+    }),
+  )
+  it(
+    'gives the kept timestamps of clauses, set by set',
+    withHistory(async (history) => {
+      await history.insertEvents(
+        1,
+        Array.from({ length: 12 }, (_, i) => eventRow(i, { set: (i % 3) + 1, event: i < 6 ? 'A' : 'B' })),
+      )
+      const clauses = [clauseOf({ event: 'A' }), clauseOf({ event: ['B', 'C'], count: { gte: 5 } })]
+      const query = { clauses, below: 11, afterSet: 1, setsMax: 10 }
+      assert.deepEqual(await history.clauseTimestamps(query), [
+        { set: 2, clause: 0, timestamps: [T0 + 4, T0 + 1] },
+        { set: 2, clause: 1, timestamps: [T0 + 10, T0 + 7] },
+        { set: 3, clause: 0, timestamps: [T0 + 5, T0 + 2] },
+        { set: 3, clause: 1, timestamps: [T0 + 8] },
+      ])
+      assert.deepEqual(
+        (await history.clauseTimestamps({ ...query, setsMax: 1 })).map(({ set }) => set),
+        [2, 2],
+      )
+      assert.deepEqual(await history.clauseTimestamps({ ...query, clauses: [] }), [])
     }),
   )
 }

@@ -83,6 +83,7 @@ function queriesOn(client: ClickHouseClient): HistoryQueries {
       return found[0] ?? { size: 0, profiles: [] }
     },
     async clauseTimestamps(query) {
+      if (query.clauses.length === 0) return []
       return rows<ClauseTimestamps>(clauseTimestampsStatement(query))
     },
     async search(text, limit) {
