@@ -31,7 +31,7 @@ export interface EventLog {
   get(offsets: readonly number[]): Promise<LoggedRecord[]>
   /** The next offset to be given, and the `receivedAt` of the last record (0 for an empty log). */
   head(): Promise<{ next: number; receivedAt: number }>
-  /** The first offset that is still stored. */
+  /** The first offset that retention has not reached: from here on everything is stored, below it decisions alone. */
   tail(): Promise<number>
   /** Removes the payload of these records for ever; the offsets stay and read as `redacted`. Returns how many changed. */
   redact(offsets: readonly number[]): Promise<number>
