@@ -191,9 +191,8 @@ export class WorkingSet {
   }
 
   adoptSet(row: SetRow): SetEntry {
-    const held = this.#setsById.get(row.id)
-    if (held !== undefined) return held
-    const entry: SetEntry = { ...row, state: decodeState(row.state) }
+    // One entry per set, though it is found by key and by number.
+    const entry = this.#setsById.get(row.id) ?? this.#sets.get(row.key) ?? { ...row, state: decodeState(row.state) }
     this.addSet(entry)
     return entry
   }
