@@ -93,13 +93,18 @@ export class Database {
     return this.#within('BEGIN', body)
   }
 
-  /** Moves the write-ahead log into the main file and empties it; false while a reader still holds it back. */
+  /**
+   * Moves the write-ahead log into the main file and empties it; false while a reader holds it back. It never waits for one:
+   * the busy timeout would stop the caller's thread for seconds.
+   */
   checkpoint(): boolean {
     try {
-      const row = this.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()
-      return row?.['busy'] === 0
+      this.exec('PRAGMA busy_timeout = 0')
+      return this.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.['busy'] === 0
     } catch (error) {
       throw storageError(error, this.path)
+    } finally {
+      this.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
     }
   }
 

@@ -41,7 +41,7 @@ const CURSOR_MIGRATIONS = ['CREATE TABLE cursors (name TEXT PRIMARY KEY, next IN
 
 /** Retention works in steps of this size and lets the door in between them; erased pages are written twice, so steps are costly. */
 const RETAIN_STEP_BYTES = 2 * 1024 * 1024
-const CHECKPOINT_ATTEMPTS_MAX = 20
+const CHECKPOINT_ATTEMPTS_MAX = 100
 const CHECKPOINT_RETRY_MS = 50
 
 const COLUMNS = 'first_offset, count, has_decisions, revision, codec, bytes, body'
