@@ -47,8 +47,8 @@ export function openDestination(type: string, options: HostOptions): HostedDesti
     async send(input) {
       const instance = idle.pop() ?? makeInstance(definition, options)
       instance.key = input.idempotencyKey
-      const mapping = withRequiredDefaults(definition, input.subscription)
       try {
+        const mapping = withRequiredDefaults(definition, input.subscription)
         const results = await instance.destination.onEvent(
           // Copies, because the engine coerces payloads in place and refreshes tokens within the settings.
           structuredClone(input.event),

@@ -1,0 +1,73 @@
+// What a row sends, made again from the log or the state: bodies are not kept in the ledger, so that removing a person's data
+// from the log removes it from every retry too.
+import type { EventLog } from '../log/port.ts'
+import type { StateReader } from '../pipeline/state-store.ts'
+import type { Change } from '../spec/change.ts'
+import type { Delivery } from '../spec/delivery.ts'
+import type { CanonicalEvent } from '../spec/event.ts'
+import { MEMBER_ORDINAL, type MembersState, rebuildMember } from './members.ts'
+import { changeEvent, type Target } from './plan.ts'
+
+export interface PayloadSources {
+  log: Pick<EventLog, 'get'>
+  state: MembersState & Pick<StateReader, 'changes'>
+}
+
+/** The event, or the error code of the refusal. */
+export type Payload = CanonicalEvent | 'payload_gone' | 'no_longer_member' | 'suppressed'
+
+export async function loadPayloads(
+  sources: PayloadSources,
+  target: Target,
+  rows: readonly Delivery[],
+): Promise<Map<string, Payload>> {
+  const offsets = [...new Set(rows.filter((row) => row.ordinal === 0).map((row) => row.offset))]
+  const records = new Map(
+    (offsets.length === 0 ? [] : await sources.log.get(offsets)).map(({ offset, record }) => [offset, record]),
+  )
+  const payloads = new Map<string, Payload>()
+  for (const row of rows) {
+    if (await isSuppressed(sources.state, row)) {
+      payloads.set(row.id, 'suppressed')
+    } else if (row.ordinal === 0) {
+      const record = records.get(row.offset)
+      payloads.set(row.id, record?.type === 'event' ? record.event : 'payload_gone')
+    } else {
+      const change = await loadChange(sources.state, row)
+      payloads.set(row.id, typeof change === 'string' ? change : changeEvent(target, change))
+    }
+  }
+  return payloads
+}
+
+// The person may have been suppressed after the row was planned.
+async function isSuppressed(state: PayloadSources['state'], row: Delivery): Promise<boolean> {
+  if (row.profileId === null) return false
+  const birth = await state.identifierByBirthId(row.profileId)
+  if (birth === null) return false
+  if (birth.suppressed) return true
+  const [profile] = await state.profiles([birth.profile])
+  return profile?.suppressed ?? false
+}
+
+async function loadChange(
+  state: PayloadSources['state'],
+  row: Delivery,
+): Promise<Change | 'payload_gone' | 'no_longer_member'> {
+  const { offset, ordinal, profileId } = row
+  if (ordinal === MEMBER_ORDINAL) {
+    const segment = row.subject.slice(row.subject.indexOf(':') + 1)
+    const sync = {
+      destination: row.destination,
+      segment,
+      below: { offset, ordinal: 0 },
+      logTime: 0,
+      cursor: 0,
+      done: true,
+    }
+    const change = profileId === null ? null : await rebuildMember(state, sync, profileId)
+    return change ?? 'no_longer_member'
+  }
+  const [change] = await state.changes({ offset, ordinal: ordinal - 1 }, 1, offset + 1)
+  return change?.offset === offset && change.ordinal === ordinal ? change : 'payload_gone'
+}
