@@ -1,5 +1,7 @@
 // Bound parameters of a query. Whatever a person wrote reaches the engine through these and never as SQL text.
 
+import { jsonText } from '../json-text.ts'
+
 export class Params {
   readonly values: Record<string, unknown> = {}
   readonly #byContent = new Map<string, string>()
@@ -19,11 +21,11 @@ export class Params {
 
   /** A double. It travels as text and is read by the JSON parser, as the values it is compared with are: bit for bit the same. */
   double(value: number): string {
-    return `JSONExtractFloat(${this.text(String(value))})`
+    return `JSONExtractFloat(${this.text(jsonText(value))})`
   }
 
   doubles(values: readonly number[]): string {
-    return `arrayMap(x -> JSONExtractFloat(x), ${this.texts(values.map(String))})`
+    return `arrayMap(x -> JSONExtractFloat(x), ${this.texts(values.map(jsonText))})`
   }
 
   /** Equal values share a parameter, so that equal expressions are equal text and are computed once. */

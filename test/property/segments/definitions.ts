@@ -1,0 +1,126 @@
+// Random definitions for the evaluators' property test. Operands, paths and windows come from the same small pools as the
+// worlds they are asked about, so that borders are hit and comparisons succeed often.
+import fc from 'fast-check'
+import type { Compare, Condition, CountCompare, PropertyCondition, Within } from '../../../src/spec/segment.ts'
+import { BASE, EVENT_NAMES, NUMBERS, TEXTS, TRAIT_KEYS } from './worlds.ts'
+
+const text = fc.constantFrom(...TEXTS.filter((value) => value.isWellFormed()))
+const scalar = fc.oneof(
+  { weight: 4, arbitrary: text },
+  { weight: 4, arbitrary: fc.constantFrom(...NUMBERS) },
+  { weight: 1, arbitrary: fc.boolean() },
+  { weight: 1, arbitrary: fc.constant(null) },
+)
+const ordered = fc.oneof(text, fc.constantFrom(...NUMBERS))
+const span = fc.constantFrom('1s', '2s', '5s', '10s', '30s', '60s', '1m', '2m', '1h', '1d', '1w')
+const instant = fc
+  .tuple(fc.integer({ min: -5, max: 125 }), fc.constantFrom('', '.001', '.999'))
+  .map(([seconds, fraction]) => new Date(BASE + seconds * 1000).toISOString().replace('.000', fraction))
+const pattern = fc.constantFrom(
+  'a', '^a', 'a$', '^a.b$', '(?s)^a.b$', '(?i)DERM', '^$', '', '[[:alpha:]]+', '\\d{2,}', '^.$', '(a|ab)(c|bcd)?', '\\bb',
+  '😀', '\\pL', '[^a-z]', '(?m)^b', 'x*', '^/[^/]+/x$', '[é-ë]', 'abc|abd|a\\n', '\\x00', '\\.', 'a|b|', "'",
+) // biome-ignore format: one table
+
+const compare: fc.Arbitrary<Compare> = fc.oneof(
+  ...(
+    [
+      ['eq', scalar],
+      ['ne', scalar],
+      ['in', fc.array(scalar, { minLength: 1, maxLength: 4 })],
+      ['notIn', fc.array(scalar, { minLength: 1, maxLength: 4 })],
+      ['contains', text],
+      ['startsWith', text],
+      ['endsWith', text],
+      ['matches', pattern],
+      ['gt', ordered],
+      ['gte', ordered],
+      ['lt', ordered],
+      ['lte', ordered],
+      ['exists', fc.boolean()],
+      ['before', instant],
+      ['after', instant],
+      ['withinLast', span],
+    ] satisfies [keyof Compare, fc.Arbitrary<unknown>][]
+  ).map(([operator, operand]) => fc.record({ [operator]: operand as fc.Arbitrary<unknown> }) as fc.Arbitrary<Compare>),
+)
+/** Sometimes two operators at once. */
+const compares = fc.oneof(
+  { weight: 5, arbitrary: compare },
+  { weight: 1, arbitrary: fc.tuple(compare, compare).map(([a, b]) => ({ ...a, ...b })) },
+)
+
+const path = fc.oneof(
+  { weight: 5, arbitrary: fc.constantFrom(...TRAIT_KEYS.filter((key) => !key.includes('.') && key !== '')) },
+  {
+    weight: 3,
+    arbitrary: fc.constantFrom('a.b', 'a.b.c', 'a.__proto__', 'b.a', 'c.é', 'constructor', 'length', 'a.0'),
+  },
+)
+
+const { where } = fc.letrec<{ where: PropertyCondition }>((tie) => ({
+  where: fc.oneof(
+    { maxDepth: 3, depthSize: 'small' },
+    { weight: 5, arbitrary: fc.tuple(path, compares).map(([property, operators]) => ({ property, ...operators })) },
+    { weight: 1, arbitrary: fc.record({ all: fc.array(tie('where'), { minLength: 1, maxLength: 3 }) }) },
+    { weight: 1, arbitrary: fc.record({ any: fc.array(tie('where'), { minLength: 1, maxLength: 3 }) }) },
+    { weight: 1, arbitrary: fc.record({ not: tie('where') }) },
+  ),
+}))
+
+const within: fc.Arbitrary<Within> = fc.oneof(
+  { weight: 3, arbitrary: span },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(instant, instant)
+      .filter(([a, b]) => Date.parse(a) !== Date.parse(b))
+      .map(([a, b]) => (Date.parse(a) < Date.parse(b) ? { from: a, to: b } : { from: b, to: a })),
+  },
+)
+
+const operand = fc.oneof(
+  { weight: 8, arbitrary: fc.integer({ min: 0, max: 4 }) },
+  { weight: 1, arbitrary: fc.constantFrom(1.5, -1) },
+)
+const count: fc.Arbitrary<CountCompare> = fc.oneof(
+  ...(['eq', 'ne', 'gt', 'gte', 'lt', 'lte'] as const).map(
+    (operator) => fc.record({ [operator]: operand }) as unknown as fc.Arbitrary<CountCompare>,
+  ),
+  fc.record({ in: fc.array(operand, { minLength: 1, maxLength: 3 }) }),
+  fc.record({ notIn: fc.array(operand, { minLength: 1, maxLength: 3 }) }),
+  fc.record({ gte: operand, lte: operand }),
+)
+
+const eventNames = fc.constantFrom(...EVENT_NAMES, 'Nothing')
+const event = fc.record(
+  {
+    event: fc.oneof(
+      { weight: 3, arbitrary: eventNames },
+      { weight: 1, arbitrary: fc.array(eventNames, { minLength: 1, maxLength: 3 }) },
+    ),
+    where,
+    within,
+    count,
+  },
+  { requiredKeys: ['event'] },
+)
+
+export const SEGMENTS = new Map<string, Condition>([
+  ['viewers', { event: 'Page Viewed', within: '10s' }],
+  ['quiet-viewers', { all: [{ segment: 'viewers' }, { not: { event: 'Booked', within: '60s' } }] }],
+  ['fond', { any: [{ trait: 'a', exists: true }, { segment: 'quiet-viewers' }] }],
+])
+
+export const definitions: fc.Arbitrary<Condition> = fc.letrec<{ condition: Condition }>((tie) => ({
+  condition: fc.oneof(
+    { maxDepth: 4, depthSize: 'small' },
+    { weight: 5, arbitrary: event as fc.Arbitrary<Condition> },
+    { weight: 3, arbitrary: fc.tuple(path, compares).map(([trait, operators]) => ({ trait, ...operators })) },
+    { weight: 1, arbitrary: fc.constantFrom('email', 'user_id', "x'y").map((identifier) => ({ identifier })) },
+    { weight: 1, arbitrary: fc.constantFrom('marketing', 'ads').map((consent) => ({ consent })) },
+    { weight: 1, arbitrary: fc.constantFrom(...SEGMENTS.keys()).map((segment) => ({ segment })) },
+    { weight: 2, arbitrary: fc.record({ all: fc.array(tie('condition'), { minLength: 1, maxLength: 3 }) }) },
+    { weight: 2, arbitrary: fc.record({ any: fc.array(tie('condition'), { minLength: 1, maxLength: 3 }) }) },
+    { weight: 2, arbitrary: fc.record({ not: tie('condition') }) },
+  ),
+})).condition
