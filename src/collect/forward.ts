@@ -1,7 +1,13 @@
 // Hands what is no collection request to the API over its Unix socket, streaming both ways. Plain node:http, because
 // @fastify/reply-from asks again up to ten times where the answer is 503 (such as /readyz), and refuses paths that hold
 // `../`, which an identifier may. It must never add a way in: what the proxy headers say is what the door itself saw.
-import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
+import {
+  Agent,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http'
 import { pipeline } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ERRORS, type ErrorCode } from '../spec/errors.ts'
@@ -12,13 +18,16 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   ...['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'forwarded'],
 ])
 
+// Kept alive but never reused: reusing a connection races with its closing by the other side, and a Unix socket costs
+// little; told to close, the API would cut off a request that it has answered early, and the answer with it.
+const agent = new Agent({ keepAlive: true, maxFreeSockets: 0 })
+
 /** Answers the request with the API's answer; 503 as a problem document while the socket is away. */
 export function forward(request: FastifyRequest, reply: FastifyReply, socketPath: string): void {
   reply.hijack()
   const upstream = httpRequest({
     socketPath,
-    // A connection per request: reusing one races with its closing by the other side, and a Unix socket costs little.
-    agent: false,
+    agent,
     method: request.method,
     path: request.raw.url ?? '/',
     headers: forwardedHeaders(request),
@@ -34,8 +43,13 @@ export function forward(request: FastifyRequest, reply: FastifyReply, socketPath
     unavailable(reply.raw)
   })
   reply.raw.on('close', () => upstream.destroy())
-  // Not pipeline: an answer may come before the request is read to its end, and must still reach the client.
   request.raw.on('error', () => upstream.destroy())
+  upstream.on('close', () => {
+    // What nobody reads any more must still be read, or the client never gets to its next request.
+    request.raw.unpipe(upstream)
+    request.raw.resume()
+  })
+  // Not pipeline, which destroys the request, and with it the answer, where the API answers early.
   request.raw.pipe(upstream)
 }
 
