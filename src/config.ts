@@ -195,3 +195,10 @@ function asRole(text: string): Role {
     throw new ConfigError(`ONEFOLD_ROLES holds ${JSON.stringify(text)}; the roles are ${ROLES.join(', ')}`)
   return role
 }
+
+/** The environment for a child process: this one's, with what was only decided at the start. */
+export function childEnvironment(
+  overrides: Partial<Record<(typeof SETTINGS)[number]['name'], string>>,
+): NodeJS.ProcessEnv {
+  return { ...process.env, ...overrides }
+}

@@ -1,7 +1,17 @@
-// Delivery's process: what it runs once its parts are opened.
-import { createDelivery, type DeliveryDeps } from './delivery.ts'
+// Entry of the delivery process.
+import { composeDelivery, createLogger } from '../compose.ts'
+import { loadConfig } from '../config.ts'
+import { runChild, tellReady } from '../util/child.ts'
+import { createDelivery } from './delivery.ts'
 
-/** Delivers until the signal aborts. */
-export async function runDelivery(deps: DeliveryDeps, signal: AbortSignal): Promise<void> {
-  await createDelivery(deps).run(signal)
-}
+const config = loadConfig()
+const logger = createLogger(config, 'deliver')
+
+await runChild(
+  async (signal) => {
+    const delivery = createDelivery(composeDelivery(config))
+    tellReady()
+    await delivery.run(signal)
+  },
+  (error) => logger.fatal({ err: error }, 'delivery ends; it will begin again at what the ledger holds'),
+)
