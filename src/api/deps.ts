@@ -18,24 +18,23 @@ export interface CatalogEntry {
   name: string
 }
 
-/** The destination catalogue (src/activate): what can be connected, and whether an input would work. */
+/** The destination catalogue (src/activate/catalog.ts and check.ts): what can be connected, and whether an input would work. */
 export interface DestinationCatalog {
-  listCatalog(): Promise<CatalogEntry[]>
+  listCatalog(): readonly CatalogEntry[]
   /** Settings, actions, mappings and presets of a type; null for an unknown one. */
-  describeType(type: string): Promise<object | null>
+  describeType(type: string): object | null
   /** Throws OnefoldError `invalid_request` with a pointer into the input. */
-  checkDestination(input: DestinationInput): Promise<void>
+  checkDestination(input: DestinationInput): void
   /** The settings with every secret replaced by a mask. */
-  maskSettings(type: string, settings: Record<string, unknown>): Promise<Record<string, unknown>>
+  maskSettings(type: string, settings: Record<string, unknown>): Record<string, unknown>
+  /** The settings with every mask put back to the secret that `stored` holds. */
+  unmaskSettings(settings: Record<string, unknown>, stored: Record<string, unknown>): Record<string, unknown>
 }
 
 /** The segment language (src/segment), as far as the API speaks it. */
 export interface SegmentLanguage {
   /** Validates and returns the definition. Throws OnefoldError `invalid_request` with a pointer into it. */
-  checkDefinition(
-    input: unknown,
-    context: { segments: ReadonlyMap<string, Condition>; slug?: string | undefined },
-  ): Condition
+  checkDefinition(input: unknown, context: { segments: ReadonlyMap<string, Condition>; slug?: string }): Condition
   /** One English sentence. */
   describe(definition: Condition): string
 }

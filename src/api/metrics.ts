@@ -1,5 +1,6 @@
 // Metrics in Prometheus' text format, read at the moment they are asked for from the stores that everyone else reads.
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { HISTORY_CURSOR } from '../history/writer.ts'
 import type { ApiDeps } from './deps.ts'
 
 /** Counting rows costs a scan; scrapers ask every few seconds and need no fresher figure than this. */
@@ -61,7 +62,7 @@ async function collectState(deps: ApiDeps, gauges: Gauges, counts: Counts['state
   const [position, head, written, { segments, backfills }] = await Promise.all([
     deps.state.position(),
     deps.log.head(),
-    deps.log.cursor('history'),
+    deps.log.cursor(HISTORY_CURSOR),
     deps.state.catalogue(),
   ])
   gauges.lag.set(Math.max(0, head.next - position.next))

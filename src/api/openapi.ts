@@ -11,9 +11,10 @@ const SCHEMAS = '#/components/schemas/'
 /** The document for these routes. Throws for a route whose path parameters and schema differ. */
 export function openApiDocument(routes: readonly Route[], version: string): Json {
   const paths: Record<string, Json> = {}
+  const schemas = new SchemaBook(routes)
   for (const route of routes) {
     const path = route.path.replaceAll(/:([A-Za-z]+)/g, '{$1}')
-    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(route) }
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation(route, schemas) }
   }
   return {
     openapi: '3.1.1',
@@ -31,27 +32,27 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
         admin: { type: 'http', scheme: 'bearer', description: 'The admin token.' },
         profile: { type: 'http', scheme: 'basic', description: 'An admin or profile token as the user name.' },
       },
-      schemas: components(),
+      schemas: schemas.components(),
     },
   }
 }
 
-function operation(route: Route): Json {
+function operation(route: Route, schemas: SchemaBook): Json {
   return {
     operationId: operationId(route),
     tags: [route.tag],
     summary: route.summary,
     security: route.access === 'open' ? [] : [{ [route.access]: [] }],
-    parameters: [...parameters(route.params, 'path'), ...parameters(route.query, 'query')],
+    parameters: [...parameters(route.params, 'path', schemas), ...parameters(route.query, 'query', schemas)],
     ...(route.body === null
       ? {}
       : {
           requestBody: {
             required: !route.bodyOptional,
-            content: { 'application/json': { schema: schemaOf(route.body, 'input') } },
+            content: { 'application/json': { schema: schemas.input(route.body) } },
           },
         }),
-    responses: responses(route),
+    responses: responses(route, schemas),
   }
 }
 
@@ -69,9 +70,9 @@ function capital(word: string): string {
     .join('')
 }
 
-function parameters(schema: z.ZodType | null, place: 'path' | 'query'): Json[] {
+function parameters(schema: z.ZodType | null, place: 'path' | 'query', schemas: SchemaBook): Json[] {
   if (schema === null) return []
-  const { properties = {}, required = [] } = schemaOf(schema, 'input') as { properties?: Json; required?: string[] }
+  const { properties = {}, required = [] } = schemas.input(schema) as { properties?: Json; required?: string[] }
   return Object.entries(properties).map(([name, property]) => {
     const { description, ...rest } = property as Json
     const isRequired = place === 'path' || required.includes(name)
@@ -85,9 +86,9 @@ function parameters(schema: z.ZodType | null, place: 'path' | 'query'): Json[] {
   })
 }
 
-function responses(route: Route): Json {
+function responses(route: Route, schemas: SchemaBook): Json {
   const answers: Record<string, Json> = {}
-  for (const answer of route.answers) answers[String(answer.status)] = response(answer)
+  for (const answer of route.answers) answers[String(answer.status)] = response(answer, schemas)
   if (route.access === 'open') return answers
   const failure =
     route.access === 'admin'
@@ -96,37 +97,62 @@ function responses(route: Route): Json {
   return { ...answers, default: { description: 'The request failed.', content: failure } }
 }
 
-function response(answer: Documented): Json {
+function response(answer: Documented, schemas: SchemaBook): Json {
   const { description, schema } = answer
   if (schema === undefined) return { description, content: { 'text/plain': { schema: { type: 'string' } } } }
-  return { description, content: { 'application/json': { schema: schemaOf(schema, 'output') } } }
+  return { description, content: { 'application/json': { schema: schemas.output(schema) } } }
 }
 
-/** A named schema as a reference, any other in place, with references to the named ones it holds. */
-function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Json {
-  const registry = z.registry<{ id: string }>()
-  const named = { ...componentSchemas, ...inputSchemas }
-  const known = Object.entries(named).find(([, candidate]) => candidate === schema)
-  if (known !== undefined) return { $ref: SCHEMAS + known[0] }
-  for (const [id, component] of Object.entries(named)) registry.add(component, { id })
-  registry.add(schema, { id: 'This' })
-  return generated(registry, io).This ?? {}
-}
+type Registry = z.core.$ZodRegistry<{ id: string }>
 
-function components(): Json {
-  const outputs = z.registry<{ id: string }>()
-  const inputs = z.registry<{ id: string }>()
-  for (const [id, schema] of Object.entries({ ...componentSchemas, ...inputSchemas })) {
-    outputs.add(schema, { id })
-    inputs.add(schema, { id })
+/**
+ * Every schema of the routes in both readings: as a client may send it and as the API answers it. They are converted all at
+ * once, because a conversion that knows the named ones walks them all, and one for each use took two seconds.
+ */
+class SchemaBook {
+  readonly #ids = new Map<z.ZodType, string>()
+  readonly #inputs: Record<string, Json>
+  readonly #outputs: Record<string, Json>
+
+  constructor(routes: readonly Route[]) {
+    for (const [id, schema] of Object.entries(NAMED)) this.#ids.set(schema, id)
+    for (const schema of routes.flatMap(schemasOf)) {
+      if (!this.#ids.has(schema)) this.#ids.set(schema, `_${this.#ids.size}`)
+    }
+    const registry: Registry = z.registry()
+    for (const [schema, id] of this.#ids) registry.add(schema, { id })
+    this.#inputs = convert(registry, 'input')
+    this.#outputs = convert(registry, 'output')
   }
-  const asInput = generated(inputs, 'input')
-  const asOutput = generated(outputs, 'output')
-  const names = Object.keys(asOutput)
-  return Object.fromEntries(names.map((name) => [name, name in inputSchemas ? asInput[name] : asOutput[name]]))
+
+  /** A named schema as a reference, any other in place, with references to the named ones it holds. */
+  input(schema: z.ZodType): Json {
+    return this.#reference(schema) ?? this.#inputs[this.#ids.get(schema) ?? ''] ?? {}
+  }
+
+  output(schema: z.ZodType): Json {
+    return this.#reference(schema) ?? this.#outputs[this.#ids.get(schema) ?? ''] ?? {}
+  }
+
+  components(): Json {
+    const reading = (id: string) => (id in inputSchemas ? this.#inputs[id] : this.#outputs[id])
+    return Object.fromEntries(Object.keys(NAMED).map((id) => [id, reading(id)]))
+  }
+
+  #reference(schema: z.ZodType): Json | null {
+    const id = this.#ids.get(schema) ?? ''
+    return id in NAMED ? { $ref: SCHEMAS + id } : null
+  }
 }
 
-function generated(registry: z.core.$ZodRegistry<{ id: string }>, io: 'input' | 'output'): Record<string, Json> {
+const NAMED: Record<string, z.ZodType> = { ...componentSchemas, ...inputSchemas }
+
+function schemasOf(route: Route): z.ZodType[] {
+  const { params, query, body, answers } = route
+  return [params, query, body, ...answers.map((answer) => answer.schema ?? null)].filter((schema) => schema !== null)
+}
+
+function convert(registry: Registry, io: 'input' | 'output'): Record<string, Json> {
   const { schemas } = z.toJSONSchema(registry, { io, uri: (id) => SCHEMAS + id, unrepresentable: 'any' })
   return Object.fromEntries(
     Object.entries(schemas).map(([id, { $schema: _dialect, $id: _id, ...schema }]) => [id, schema as Json]),

@@ -101,6 +101,23 @@ export const segmentSchema = z.strictObject({
   job: z.string().optional().meta({ description: 'Id of the backfill, while there is one.' }),
 })
 
+export interface Why {
+  /** The part in English. */
+  says: string
+  holds: boolean
+  facts?: Record<string, unknown>
+  parts?: Why[]
+}
+
+export const whySchema: z.ZodType<Why> = z.lazy(() =>
+  z.strictObject({
+    says: z.string(),
+    holds: z.boolean(),
+    facts: jsonObjectSchema.optional() as z.ZodType<Record<string, unknown>>,
+    parts: z.array(whySchema).optional() as z.ZodType<Why[]>,
+  }),
+)
+
 export const destinationSchema = z.strictObject({
   slug: slugSchema,
   type: z.string(),
@@ -184,8 +201,9 @@ export const profileApiErrorSchema = z.strictObject({
   error: z.strictObject({ code: z.string(), message: z.string() }),
 })
 
-/** Named in the document's components. Those that clients send are in `inputSchemas`. */
+/** Named in the document's components, as all must be that are an answer and part of another. Those sent are in `inputSchemas`. */
 export const componentSchemas: Record<string, z.ZodType> = {
+  JsonObject: jsonObjectSchema,
   Problem: problemSchema,
   Identifier: identifierSchema,
   Profile: profileSchema,
@@ -196,6 +214,7 @@ export const componentSchemas: Record<string, z.ZodType> = {
   Identity: identitySchema,
   Source: sourceSchema,
   Segment: segmentSchema,
+  Why: whySchema,
   Destination: destinationSchema,
   Delivery: deliverySchema,
   HandDecision: handDecisionSchema,

@@ -1,7 +1,7 @@
 // The API server: Fastify around the route table. Requests arrive over a Unix socket, forwarded by the door. It authenticates
 // before it routes, validates, calls one handler, and turns whatever is thrown into a problem document; it decides nothing.
 import { randomUUID } from 'node:crypto'
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
 import { OnefoldError } from '../spec/errors.ts'
 import { readBody } from './body.ts'
 import type { ApiDeps } from './deps.ts'
@@ -25,7 +25,7 @@ declare module 'fastify' {
 export async function buildApi(deps: ApiDeps): Promise<FastifyInstance> {
   const app: FastifyInstance = fastify({
     ...(deps.logger === undefined ? { logger: false } : { loggerInstance: deps.logger }),
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_BYTES_MAX,
     genReqId: () => randomUUID(),
     rewriteUrl: (request) => foldReference(request.url ?? '/'),
@@ -117,5 +117,6 @@ function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply
     return reply.code(status).type('application/json; charset=utf-8').send(JSON.stringify(body))
   }
   if (error.code === 'unauthorized') reply.header('www-authenticate', 'Bearer')
-  return reply.type(PROBLEM_TYPE).send(JSON.stringify(problemOf(error)))
+  // Bytes, because to a string the framework adds a charset that this media type does not have.
+  return reply.type(PROBLEM_TYPE).send(Buffer.from(JSON.stringify(problemOf(error))))
 }

@@ -2,6 +2,7 @@
 // written yet is read from the log, so that an event is seen as soon as the pipeline has committed it, and while the
 // analytics engine is away as long as the log is small enough to look through.
 import type { HistoryQueries } from '../history/port.ts'
+import { HISTORY_CURSOR } from '../history/writer.ts'
 import type { LoggedRecord } from '../log/port.ts'
 import { OnefoldError } from '../spec/errors.ts'
 import { type CanonicalEvent, eventName } from '../spec/event.ts'
@@ -10,9 +11,6 @@ import type { ApiDeps } from './deps.ts'
 /** So many records at the log's end are looked through, at most, for what history does not have. */
 const TAIL_RECORDS_MAX = 100_000
 const CHUNK_RECORDS = 10_000
-
-/** Name of the history writer's cursor on the log. */
-const HISTORY_CURSOR = 'history'
 
 export interface Place {
   timestamp: number

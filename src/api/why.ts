@@ -1,6 +1,5 @@
 // Why a profile is in a segment or not: every part of the definition with its answer now, and the facts that decided it. The
 // streaming evaluator judges each part, so that the explanation cannot differ from the membership it explains.
-import { z } from 'zod'
 import type { Catalogue, ProfileRow } from '../pipeline/state-store.ts'
 import { decodeState, presentConsent, presentTraits } from '../profile/read.ts'
 import { clauseHash, clauseOf } from '../segment/clause.ts'
@@ -10,24 +9,7 @@ import type { JsonValue } from '../spec/event.ts'
 import { type Condition, type ConditionVisitor, type EventCondition, visitCondition } from '../spec/segment.ts'
 import type { ApiDeps } from './deps.ts'
 import { instantOf } from './profiles.ts'
-import { jsonObjectSchema } from './schemas.ts'
-
-export interface Why {
-  /** The part in English. */
-  says: string
-  holds: boolean
-  facts?: Record<string, unknown>
-  parts?: Why[]
-}
-
-export const whySchema: z.ZodType<Why> = z.lazy(() =>
-  z.strictObject({
-    says: z.string(),
-    holds: z.boolean(),
-    facts: jsonObjectSchema.optional() as z.ZodType<Record<string, unknown>>,
-    parts: z.array(whySchema).optional() as z.ZodType<Why[]>,
-  }),
-)
+import type { Why } from './schemas.ts'
 
 /** A few of the timestamps that count; the rest would only repeat the point. */
 const TIMESTAMPS_SHOWN_MAX = 10

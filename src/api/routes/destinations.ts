@@ -10,7 +10,6 @@ import type { ApiDeps } from '../deps.ts'
 import { listQuery, listQuerySchema, pageOf, pageSchema } from '../lists.ts'
 import { instantOf } from '../profiles.ts'
 import { defineRoute, ok, type Route } from '../route.ts'
-import { sameJson } from '../same-json.ts'
 import { destinationSchema, jsonObjectSchema } from '../schemas.ts'
 
 const params = z.strictObject({ slug: slugSchema })
@@ -31,7 +30,7 @@ function catalogRoutes({ deps: { catalog } }: ApiContext): Route[] {
       answers: answers('The types, by name.', pageSchema(catalogEntrySchema)),
       handle: async ({ query }) => {
         const text = query.q?.toLowerCase() ?? ''
-        const all = await catalog.listCatalog()
+        const all = catalog.listCatalog()
         const found = all.filter((entry) => `${entry.name} ${entry.type}`.toLowerCase().includes(text))
         return ok(pageOf(found, query))
       },
@@ -44,7 +43,7 @@ function catalogRoutes({ deps: { catalog } }: ApiContext): Route[] {
       params: z.strictObject({ type: z.string().min(1).max(100) }),
       answers: answers('The type.', jsonObjectSchema),
       handle: async ({ params: { type } }) => {
-        const described = await catalog.describeType(type)
+        const described = catalog.describeType(type)
         if (described === null) throw new OnefoldError('not_found', { detail: `There is no destination type ${type}.` })
         return ok(described)
       },
@@ -63,7 +62,7 @@ function readRoutes({ deps }: ApiContext): Route[] {
       answers: answers('The destinations, by slug.', pageSchema(destinationSchema)),
       handle: async ({ query }) => {
         const page = pageOf(await deps.destinations.list(), query)
-        return ok({ ...page, items: await Promise.all(page.items.map((item) => view(deps, item))) })
+        return ok({ ...page, items: page.items.map((item) => view(deps, item)) })
       },
     }),
     defineRoute({
@@ -73,7 +72,7 @@ function readRoutes({ deps }: ApiContext): Route[] {
       summary: 'Shows a destination.',
       params,
       answers: answers('The destination.', destinationSchema),
-      handle: async ({ params: { slug } }) => ok(await view(deps, await requireDestination(deps, slug))),
+      handle: async ({ params: { slug } }) => ok(view(deps, await requireDestination(deps, slug))),
     }),
   ]
 }
@@ -99,7 +98,7 @@ function writeRoutes({ deps, decider }: ApiContext): Route[] {
       answers: answers('The destination that was removed.', destinationSchema),
       handle: async ({ params: { slug } }) =>
         decider.inTurn('destinations', async () => {
-          const shown = await view(deps, await requireDestination(deps, slug))
+          const shown = view(deps, await requireDestination(deps, slug))
           await deps.destinations.remove(slug)
           return ok(shown)
         }),
@@ -111,9 +110,11 @@ async function put(deps: ApiDeps, slug: string, input: DestinationInput) {
   // The place is taken first: what is committed from this moment on is told.
   const head = headPlace(await deps.state.position())
   const present = await deps.destinations.get(slug)
-  const settings = await unmasked(deps, input, present)
+  // Of another type the stored secrets are none of its business.
+  const stored = present?.type === input.type ? present.settings : {}
+  const settings = deps.catalog.unmaskSettings(input.settings, stored)
   const checked = { ...input, settings }
-  await deps.catalog.checkDestination(checked)
+  deps.catalog.checkDestination(checked)
   const now = deps.clock.now()
   await deps.destinations.put({ ...checked, slug, createdAt: present?.createdAt ?? now, updatedAt: now }, head)
   const { segments } = await deps.state.catalogue()
@@ -121,21 +122,8 @@ async function put(deps: ApiDeps, slug: string, input: DestinationInput) {
   const warnings = input.segments
     .filter((segment) => !known.has(segment))
     .map((segment) => `There is no segment ${segment}; its changes are told once there is.`)
-  const shown = await view(deps, await requireDestination(deps, slug))
+  const shown = view(deps, await requireDestination(deps, slug))
   return ok({ ...shown, ...(warnings.length === 0 ? {} : { warnings }) })
-}
-
-/** Settings with every value that is only the mask of a stored secret replaced by that secret. */
-async function unmasked(deps: ApiDeps, input: DestinationInput, present: Destination | null) {
-  if (present === null || present.type !== input.type) return input.settings
-  const masked = new Map(Object.entries(await deps.catalog.maskSettings(present.type, present.settings)))
-  const stored = new Map(Object.entries(present.settings))
-  const entries = Object.entries(input.settings).map(([name, value]): [string, unknown] =>
-    stored.has(name) && masked.has(name) && sameJson({ value }, { value: masked.get(name) })
-      ? [name, stored.get(name)]
-      : [name, value],
-  )
-  return Object.fromEntries(entries)
 }
 
 async function requireDestination(deps: ApiDeps, slug: string): Promise<Destination> {
@@ -144,9 +132,9 @@ async function requireDestination(deps: ApiDeps, slug: string): Promise<Destinat
   return destination
 }
 
-async function view(deps: ApiDeps, destination: Destination) {
+function view(deps: ApiDeps, destination: Destination) {
   const { slug, type, name, enabled, segments, subscriptions, createdAt, updatedAt } = destination
-  const settings = await deps.catalog.maskSettings(type, destination.settings)
+  const settings = deps.catalog.maskSettings(type, destination.settings)
   return {
     slug,
     type,

@@ -1,15 +1,9 @@
 // Segments: definitions, which are decisions, and previews of definitions that nobody has saved.
 import { z } from 'zod'
 import type { BackfillRow } from '../../pipeline/state-store.ts'
+import { directReferences } from '../../segment/references.ts'
 import { OnefoldError } from '../../spec/errors.ts'
-import {
-  type Condition,
-  type ConditionVisitor,
-  conditionSchema,
-  type Segment,
-  segmentInputSchema,
-  visitCondition,
-} from '../../spec/segment.ts'
+import { type Condition, conditionSchema, type Segment, segmentInputSchema } from '../../spec/segment.ts'
 import { slugSchema } from '../../spec/source.ts'
 import { type ApiContext, answers, PENDING } from '../context.ts'
 import { listQuerySchema, pageOf, pageSchema } from '../lists.ts'
@@ -98,13 +92,13 @@ function previewRoute(context: ApiContext): Route {
     bodyDocumented: previewDocumented,
     answers: answers('Size and sample.', previewAnswer),
     handle: async ({ body }) => {
-      const { state, log, history, clock } = context.deps
+      const { state, history, clock } = context.deps
       const { segments } = await state.catalogue()
       const known = definitionsOf(segments)
       const definition = check(context, body.definition, known)
-      const [{ next, logTime }, written] = await Promise.all([state.position(), log.cursor('history')])
+      const { next, logTime } = await state.position()
       // Time goes on while no event comes, so the clock counts; log time counts when it is ahead of this machine's clock.
-      const scope = { segments: known, offset: written ?? next, now: Math.max(logTime, clock.now()) }
+      const scope = { segments: known, offset: next, now: Math.max(logTime, clock.now()) }
       const { size, profiles } = await history.evaluate(definition, scope, body.sample)
       const rows = (await state.profiles(profiles)).filter((row) => row.alive)
       const sample = (await viewProfiles(state, rows)).map(({ id, identifiers, traits }) => ({
@@ -133,27 +127,12 @@ async function put(context: ApiContext, slug: string, body: z.output<typeof body
 async function remove(context: ApiContext, slug: string): Promise<Answer> {
   const segment = await show(context, slug)
   const { segments } = await context.deps.state.catalogue()
-  const referring = segments.filter((other) => other.slug !== slug && refersTo(other.definition, slug))
+  const referring = segments.filter((other) => other.slug !== slug && directReferences(other.definition).has(slug))
   if (referring.length > 0) {
     const names = referring.map((other) => other.slug).join(', ')
     throw new OnefoldError('conflict', { detail: `Other segments refer to ${slug}: ${names}.` })
   }
   return context.decider.decide({ decision: 'segment_removed', slug }, async () => ok(segment))
-}
-
-function refersTo(definition: Condition, slug: string): boolean {
-  const none = () => false
-  const visitor: ConditionVisitor<boolean> = {
-    all: (node) => node.all.some((child) => visitCondition(child, visitor)),
-    any: (node) => node.any.some((child) => visitCondition(child, visitor)),
-    not: (node) => visitCondition(node.not, visitor),
-    trait: none,
-    event: none,
-    segment: (node) => node.segment === slug,
-    identifier: none,
-    consent: none,
-  }
-  return visitCondition(definition, visitor)
 }
 
 function check(
@@ -163,7 +142,7 @@ function check(
   slug?: string,
 ): Condition {
   try {
-    return context.deps.segments.checkDefinition(input, { segments, slug })
+    return context.deps.segments.checkDefinition(input, slug === undefined ? { segments } : { segments, slug })
   } catch (error) {
     if (!(error instanceof OnefoldError)) throw error
     const pointer = `/definition${error.pointer ?? ''}`
