@@ -101,20 +101,17 @@ export const segmentSchema = z.strictObject({
   job: z.string().optional().meta({ description: 'Id of the backfill, while there is one.' }),
 })
 
-export interface Why {
-  /** The part in English. */
-  says: string
-  holds: boolean
-  facts?: Record<string, unknown>
-  parts?: Why[]
-}
-
-export const whySchema: z.ZodType<Why> = z.lazy(() =>
+/** Every part of a definition with its answer and what was seen. */
+export const whySchema: z.ZodType = z.lazy(() =>
   z.strictObject({
-    says: z.string(),
+    condition: z.string().meta({ description: 'In English.' }),
     holds: z.boolean(),
-    facts: jsonObjectSchema.optional() as z.ZodType<Record<string, unknown>>,
-    parts: z.array(whySchema).optional() as z.ZodType<Why[]>,
+    seen: z.unknown().optional(),
+    count: z.int().optional(),
+    countedUpTo: z.int().optional().meta({ description: 'From here on `count` says at least.' }),
+    latest: instantSchema.optional(),
+    mayChangeAt: instantSchema.optional().meta({ description: 'When time alone may change the answer.' }),
+    parts: z.array(whySchema).optional(),
   }),
 )
 

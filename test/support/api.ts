@@ -13,6 +13,7 @@ import { readResolved } from '../../src/pipeline/resolved-stream.ts'
 import { Pipeline } from '../../src/pipeline.ts'
 import { decodeState, presentConsent, presentTraits } from '../../src/profile/read.ts'
 import { checkDefinition } from '../../src/segment/check.ts'
+import { describeCondition } from '../../src/segment/describe.ts'
 import type { Decision } from '../../src/spec/decision.ts'
 import { OnefoldError } from '../../src/spec/errors.ts'
 import type { CanonicalEvent } from '../../src/spec/event.ts'
@@ -107,7 +108,7 @@ export async function createApiWorld(overrides: Partial<ApiDeps> = {}): Promise<
     },
     history: whileUp(history, flow),
     destinations: createMemoryDestinationStore(),
-    segments: { checkDefinition, describe: (definition) => JSON.stringify(definition) },
+    segments: { checkDefinition, describe: describeCondition },
     tokens: tokenCheck({ admin: [hashToken(ADMIN)], profile: [hashToken(PROFILE)] }),
     health: () => flow.parts,
     processMetrics: () => ({ door_events_accepted: 7 }),

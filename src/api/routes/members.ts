@@ -6,7 +6,7 @@ import { decodeCursor, encodeCursor, listQuery, pageSchema, viewQuery } from '..
 import { instantOf, requireProfile, viewProfiles } from '../profiles.ts'
 import { defineRoute, ok, type Route } from '../route.ts'
 import { instantSchema, memberSchema, whySchema } from '../schemas.ts'
-import { explainMembership } from '../why.ts'
+import { whyMember } from '../why.ts'
 import { referenceParams } from './profiles.ts'
 import { requireSegment } from './segments.ts'
 
@@ -58,7 +58,7 @@ export function memberRoutes(context: ApiContext): Route[] {
         return ok({
           member: membership !== undefined,
           since: membership === undefined ? null : instantOf(membership[1]),
-          why: await explainMembership(context.deps, segment.definition, row),
+          why: await whyMember(state, segment.definition, row),
         })
       },
     }),
