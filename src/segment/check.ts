@@ -6,7 +6,7 @@ import { refuseLater } from './ast/event.ts'
 import { readObject, refuseOthers } from './ast/fields.ts'
 import type { Children, NodeRule } from './ast/node.ts'
 import { didYouMean, type Place, refuse } from './ast/place.ts'
-import { allReferences, expandedSize, surveyDefinition } from './references.ts'
+import { allReferences, expandedSize, type Size, surveyDefinition } from './references.ts'
 
 export const DEFINITION_DEPTH_MAX = 20
 /** Conditions in one definition, property conditions included. */
@@ -93,8 +93,29 @@ function checkReferences(condition: Condition, context: CheckContext, root: Plac
       refuse(place, `The segment \`${named}\` is itself defined by \`${slug}\`; segments cannot refer in a circle.`)
     }
   }
-  const size = expandedSize(condition, segments)
-  if (size.nodes > EXPANDED_NODES_MAX || size.depth > EXPANDED_DEPTH_MAX || size.length > EXPANDED_LENGTH_MAX) {
+  if (isTooLarge(expandedSize(condition, segments))) {
     refuse(root, 'With the segments it refers to, the definition is too large.')
   }
+  if (slug !== undefined) checkDependents(condition, segments, slug, root)
+}
+
+/** Segments that refer to this one grow with it. */
+function checkDependents(
+  condition: Condition,
+  segments: ReadonlyMap<string, Condition>,
+  slug: string,
+  root: Place,
+): void {
+  const changed = new Map(segments).set(slug, condition)
+  const sizes = new Map<string, Size>()
+  for (const [other, definition] of segments) {
+    if (other === slug || !allReferences(definition, segments).has(slug)) continue
+    if (isTooLarge(expandedSize(definition, changed, sizes))) {
+      refuse(root, `The segment \`${other}\`, which refers to this one, would become too large.`)
+    }
+  }
+}
+
+function isTooLarge({ nodes, depth, length }: Size): boolean {
+  return nodes > EXPANDED_NODES_MAX || depth > EXPANDED_DEPTH_MAX || length > EXPANDED_LENGTH_MAX
 }

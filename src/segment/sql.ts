@@ -69,15 +69,15 @@ function withInstants(body: string, params: Params): string {
 
 function printCondition(condition: Condition, printing: Printing): string {
   const { params, context } = printing
+  const now = () => params.whole(context.now)
   const visitor: ConditionVisitor<string> = {
     all: ({ all }) => `(${all.map((child) => printCondition(child, printing)).join(' AND ')})`,
     any: ({ any }) => `(${any.map((child) => printCondition(child, printing)).join(' OR ')})`,
     not: ({ not }) => `NOT (${printCondition(not, printing)})`,
-    trait: (node) =>
-      printCompare(node, valueInText('people.traits', node.trait, params), params, params.whole(context.now)),
+    trait: (node) => printCompare(node, valueInText('people.traits', node.trait, params), params, now),
     event: (node) => {
       const count = plainNumber(`toFloat64(facts.${countColumn(node, printing)})`)
-      return printCompare(node.count ?? { gte: 1 }, count, params, params.whole(context.now))
+      return printCompare(node.count ?? { gte: 1 }, count, params, now)
     },
     segment: ({ segment }) => {
       const referred = context.segments.get(segment)

@@ -21,7 +21,7 @@ function printWhere(condition: PropertyCondition, params: Params): string {
     any: ({ any }) => `(${any.map((child) => printWhere(child, params)).join(' OR ')})`,
     not: ({ not }) => `NOT (${printWhere(not, params)})`,
     // `withinLast` looks back from the event itself: what happened stays true.
-    property: (node) => printCompare(node, eventProperty(node.property, params), params, 'timestamp'),
+    property: (node) => printCompare(node, eventProperty(node.property, params), params, () => 'timestamp'),
   }
   return visitProperty(condition, visitor)
 }

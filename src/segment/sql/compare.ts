@@ -7,11 +7,11 @@ import type { SqlValue } from './value.ts'
 
 type Operand<O extends CompareOperator> = Exclude<Compare[O], undefined>
 
-/** What operators print with: `now` is an expression (ms). */
+/** What operators print with: `now` prints an expression (ms). */
 interface Printing {
   value: SqlValue
   params: Params
-  now: string
+  now: () => string
 }
 
 const OPERATORS: { [O in CompareOperator]: (operand: Operand<O>, printing: Printing) => string } = {
@@ -37,12 +37,13 @@ const OPERATORS: { [O in CompareOperator]: (operand: Operand<O>, printing: Print
   after: (operand, printing) => instant(`t > ${printing.params.whole(Date.parse(operand))}`, printing),
   withinLast: (operand, printing) => {
     const span = printing.params.whole(durationMs(operand))
-    return instant(`t > ${printing.now} - ${span} AND t <= ${printing.now}`, printing)
+    const now = printing.now()
+    return instant(`t > ${now} - ${span} AND t <= ${now}`, printing)
   },
 }
 
 /** All operators of the node, joined. */
-export function printCompare(compare: Compare, value: SqlValue, params: Params, now: string): string {
+export function printCompare(compare: Compare, value: SqlValue, params: Params, now: () => string): string {
   const printing = { value, params, now }
   const printed = COMPARE_OPERATORS.flatMap((operator) => {
     const operand = compare[operator]
@@ -63,8 +64,8 @@ function among(operands: readonly Operand<'eq'>[], { value, params }: Printing):
   const printed = [
     texts.length === 1 && value.text((it) => `${it} = ${params.text(texts[0]!)}`),
     texts.length > 1 && value.text((it) => `${it} IN ${params.texts(texts)}`),
-    numbers.length === 1 && value.number((it) => `${it} = ${params.double(numbers[0]!)}`),
-    numbers.length > 1 && value.number((it) => `has(${params.doubles(numbers)}, ${it})`),
+    numbers.length === 1 && value.number((it) => `${it} = ${params.number(numbers[0]!)}`),
+    numbers.length > 1 && value.number((it) => `has(${params.numbers(numbers)}, ${it})`),
     booleans.has(true) && value.isBoolean(true),
     booleans.has(false) && value.isBoolean(false),
   ].filter((sql) => sql !== false)
@@ -73,7 +74,7 @@ function among(operands: readonly Operand<'eq'>[], { value, params }: Printing):
 }
 
 function ordered(sign: '>' | '>=' | '<' | '<=', operand: number | string, { value, params }: Printing): string {
-  if (typeof operand === 'number') return value.number((it) => `${it} ${sign} ${params.double(operand)}`)
+  if (typeof operand === 'number') return value.number((it) => `${it} ${sign} ${params.number(operand)}`)
   return value.text((it) => `${it} ${sign} ${params.text(operand)}`)
 }
 

@@ -1,5 +1,4 @@
 // Bound parameters of a query. Whatever a person wrote reaches the engine through these and never as SQL text.
-
 import { jsonText } from '../json-text.ts'
 
 export class Params {
@@ -16,15 +15,17 @@ export class Params {
 
   /** A whole number within 2^53. */
   whole(value: number): string {
-    return this.#bind('Int64', value)
+    return this.#bind('Int64', value === 0 ? 0 : value)
   }
 
-  /** A double. It travels as text and is read by the JSON parser, as the values it is compared with are: bit for bit the same. */
-  double(value: number): string {
+  /** A number. If not whole, it is read by the JSON parser, as the values it is compared with are: bit for bit the same. */
+  number(value: number): string {
+    if (Number.isSafeInteger(value)) return this.whole(value)
     return `JSONExtractFloat(${this.text(jsonText(value))})`
   }
 
-  doubles(values: readonly number[]): string {
+  /** An array of Float64. */
+  numbers(values: readonly number[]): string {
     return `arrayMap(x -> JSONExtractFloat(x), ${this.texts(values.map(jsonText))})`
   }
 

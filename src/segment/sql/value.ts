@@ -38,8 +38,8 @@ const PLAIN_KEY = /^[A-Za-z_][A-Za-z0-9_]{0,99}$/
  * text answers for paths, lists and existence.
  */
 export function eventProperty(path: string, params: Params): SqlValue {
-  const exact = valueInText('properties_text', path, params)
-  if (!PLAIN_KEY.test(path)) return exact
+  const exact = () => valueInText('properties_text', path, params)
+  if (!PLAIN_KEY.test(path)) return exact()
   const as = (type: string) => `properties.\`${path}\`.:${type}`
   const isText = `isNotNull(${as('String')})`
   const number = `coalesce(${as('Float64')}, toFloat64(${as('Int64')}), toFloat64(${as('UInt64')}))`
@@ -48,8 +48,8 @@ export function eventProperty(path: string, params: Params): SqlValue {
     number: (test) => `ifNull(${test(number)}, 0)`,
     isBoolean: (value) => `ifNull(${as('Bool')} = ${value}, 0)`,
     // `if` reads the text only of the rows that need it.
-    list: (test) => `if(${isText}, 0, ${exact.list(test)})`,
-    exists: () => `if(${isText}, 1, ${exact.exists()})`,
+    list: (test) => `if(${isText}, 0, ${exact().list(test)})`,
+    exists: () => `if(${isText}, 1, ${exact().exists()})`,
   }
 }
 

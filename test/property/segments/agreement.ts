@@ -45,6 +45,8 @@ export function membersByReference(
     .map(({ id }) => id)
 }
 
+const WATCHED_SHARE = 0.3
+
 export interface StreamingAnswer {
   members: number[]
   /** Profiles whose answer changes before the instant that was announced. */
@@ -75,6 +77,8 @@ export function membersByStreaming(
     if (isMember) answer.members.push(profile.id)
     const announced = compiled.nextChange(subject, now)
     if (announced !== null) answer.timed += 1
+    // The reference is asked at many instants, so only some profiles are watched each time.
+    if (shuffle() > WATCHED_SHARE) continue
     const reference = { ...factsOf(profile), events: own }
     const limit = announced ?? Number.POSITIVE_INFINITY
     const at = sampledInstants(now, announced).find(

@@ -38,9 +38,10 @@ export function factsOf(profile: WorldProfile): SubjectFacts {
 /** Events below the offset, by the profile that holds their set now (the newest move above the event, or the filing). */
 export function eventsByProfile(world: World, below: number): Map<number, WorldEvent[]> {
   const byProfile = new Map<number, WorldEvent[]>(world.profiles.map(({ id }) => [id, []]))
+  const moves = Map.groupBy(world.moves, (move) => move.set)
   for (const event of world.events) {
     if (event.offset >= below) continue
-    const move = world.moves.filter((one) => one.set === event.set && one.offset > event.offset).at(-1)
+    const move = moves.get(event.set)?.findLast((one) => one.offset > event.offset)
     byProfile.get(move?.profile ?? event.filedUnder)?.push(event)
   }
   return byProfile

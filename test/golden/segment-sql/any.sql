@@ -1,0 +1,10 @@
+SELECT people.person AS profile
+FROM (
+  SELECT profile AS person, traits, identifiers.kind AS kinds, consent
+  FROM profiles FINAL
+  WHERE alive = 1
+) AS people
+WHERE (people.consent[{p0:String}] = true OR has(people.kinds, {p1:String}))
+SETTINGS join_use_nulls = 0
+-- p0 = "ads"
+-- p1 = "email"

@@ -1,0 +1,9 @@
+SELECT people.person AS profile
+FROM (
+  SELECT profile AS person, traits, identifiers.kind AS kinds, consent
+  FROM profiles FINAL
+  WHERE alive = 1
+) AS people
+WHERE NOT (people.consent[{p0:String}] = true)
+SETTINGS join_use_nulls = 0
+-- p0 = "ads"
