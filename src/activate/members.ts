@@ -3,27 +3,32 @@
 import type { ProfileRow, StateReader } from '../pipeline/state-store.ts'
 import type { Change } from '../spec/change.ts'
 import type { Identifier } from '../spec/identifier.ts'
-import { headPlace } from './place.ts'
 import type { MemberSync } from './port.ts'
 
 export type MembersState = Pick<
   StateReader,
-  'position' | 'catalogue' | 'members' | 'profiles' | 'identifiersById' | 'identifierByBirthId' | 'changes'
+  'catalogue' | 'members' | 'profiles' | 'identifiersById' | 'identifierByBirthId' | 'changes'
 >
 
 /** A member told as a change; `ordinal` -1 marks that no change of the stream stands behind it. */
 export const MEMBER_ORDINAL = -1
 
-/** A telling that begins now: changes before the present head are covered by it. */
-export async function beginSync(state: MembersState, destination: string, segment: string): Promise<MemberSync> {
-  const position = await state.position()
-  return { destination, segment, below: headPlace(position), logTime: position.logTime, cursor: 0, done: false }
+/** Who entered from `below` on, as far as the stream has been looked through: those the stream tells. */
+export interface LaterEntries {
+  readonly profileIds: Set<string>
+  scanned: { offset: number; ordinal: number }
 }
 
-/** The next members after the cursor, and the sync moved on. */
+export function noEntriesYet(sync: MemberSync): LaterEntries {
+  const { offset, ordinal } = sync.below
+  return { profileIds: new Set(), scanned: { offset, ordinal: Math.max(0, ordinal - 1) } }
+}
+
+/** The next members after the cursor, and the sync moved on. `later` is kept by the caller from page to page. */
 export async function nextMembers(
   state: MembersState,
   sync: MemberSync,
+  later: LaterEntries,
   limit: number,
 ): Promise<{ sync: MemberSync; changes: Change[] }> {
   const segment = await segmentId(state, sync.segment)
@@ -31,15 +36,13 @@ export async function nextMembers(
   const page = await state.members(segment, { after: sync.cursor, limit })
   const last = page.at(-1)
   if (last === undefined) return { sync: { ...sync, done: true }, changes: [] }
-  // Who entered later is told by the stream. At the very log time of `below` only the stream itself can say which it was.
-  const doubtful = page.some((member) => member.since === sync.logTime)
-  const later = doubtful ? await enteredSince(state, sync) : new Set<string>()
-  const covered = page.filter((member) => member.since <= sync.logTime)
-  const since = new Map(covered.map((member) => [member.profile, member.since]))
-  const people = await readPeople(state, await state.profiles([...since.keys()]))
+  const people = await readPeople(state, await state.profiles(page.map((member) => member.profile)))
+  // After the page was read, so that whoever entered in between is told by the stream alone.
+  await scanEntries(state, sync, later)
+  const since = new Map(page.map((member) => [member.profile, member.since]))
   const changes = people
-    .filter((person) => !later.has(person.profileId))
-    .map((person) => memberChange(sync, person, since.get(person.profile) ?? sync.logTime))
+    .filter((person) => !later.profileIds.has(person.profileId))
+    .map((person) => memberChange(sync, person, since.get(person.profile) ?? 0))
   return { sync: { ...sync, cursor: last.profile, done: page.length < limit }, changes }
 }
 
@@ -85,16 +88,13 @@ async function segmentId(state: MembersState, slug: string): Promise<number | nu
 
 const CHANGES_PER_READ = 1000
 
-async function enteredSince(state: MembersState, sync: MemberSync): Promise<Set<string>> {
-  const entered = new Set<string>()
-  let after = { offset: sync.below.offset, ordinal: Math.max(0, sync.below.ordinal - 1) }
+async function scanEntries(state: MembersState, sync: MemberSync, later: LaterEntries): Promise<void> {
   for (;;) {
-    const changes = await state.changes(after, CHANGES_PER_READ)
-    for (const { segment, kind, profileId } of changes) {
-      if (segment === sync.segment && kind === 'segment_entered') entered.add(profileId)
+    const changes = await state.changes(later.scanned, CHANGES_PER_READ)
+    for (const { offset, ordinal, segment, kind, profileId } of changes) {
+      if (segment === sync.segment && kind === 'segment_entered') later.profileIds.add(profileId)
+      later.scanned = { offset, ordinal }
     }
-    const last = changes.at(-1)
-    if (last === undefined || changes.length < CHANGES_PER_READ) return entered
-    after = { offset: last.offset, ordinal: last.ordinal }
+    if (changes.length < CHANGES_PER_READ) return
   }
 }

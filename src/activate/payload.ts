@@ -61,7 +61,6 @@ async function loadChange(
       destination: row.destination,
       segment,
       below: { offset, ordinal: 0 },
-      logTime: 0,
       cursor: 0,
       done: true,
     }

@@ -48,10 +48,8 @@ export interface LedgerRow extends Delivery {
 export interface MemberSync {
   destination: string
   segment: string
-  /** Changes of the segment before this place are covered by telling the members. */
+  /** Changes of the segment before this place are covered by telling the members; from it on the stream tells. */
   below: StreamPlace
-  /** Log time at `below`, ms. */
-  logTime: number
   /** Number of the last profile told. */
   cursor: number
   done: boolean

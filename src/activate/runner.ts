@@ -7,7 +7,7 @@ import type { Delivery } from '../spec/delivery.ts'
 import { type Attempt, failed, refused, scrub } from './attempt.ts'
 import { Bell } from './bell.ts'
 import type { DeliveryLimits } from './limits.ts'
-import { beginSync, nextMembers } from './members.ts'
+import { type LaterEntries, nextMembers, noEntriesYet } from './members.ts'
 import { loadPayloads, type Payload, type PayloadSources } from './payload.ts'
 import { comparePlaces, laterPlace } from './place.ts'
 import { changeRows, type PlannedRow, type PlanSources, planStream, type Target } from './plan.ts'
@@ -45,6 +45,7 @@ export class DestinationRunner {
   #placeSavedAt = 0
   #placeUnsaved = false
   #syncs: MemberSync[] | null = null
+  readonly #laterEntries = new Map<string, LaterEntries>()
   #ready: LedgerRow[] = []
   /** Rows taken from the ledger whose outcome is not written yet: they must not be taken again. */
   readonly #held = new Set<string>()
@@ -158,7 +159,7 @@ export class DestinationRunner {
     const [target, head] = [this.#target, this.#head]
     const { ledger, limits, clock } = this.#deps
     const from = await this.#openPlace(head)
-    const syncs = await this.#openSyncs(target)
+    const syncs = await this.#openSyncs(target, from)
     if (await this.#tellMembers(target, syncs)) return true
     if (comparePlaces(from, head) >= 0) {
       await this.#savePlaceInTime()
@@ -186,7 +187,9 @@ export class DestinationRunner {
     const sync = syncs[at]
     if (sync === undefined) return false
     const { state, ledger, clock, limits } = this.#deps
-    const page = await nextMembers(state, sync, limits.rowsPerReadMax)
+    const later = this.#laterEntries.get(sync.segment) ?? noEntriesYet(sync)
+    this.#laterEntries.set(sync.segment, later)
+    const page = await nextMembers(state, sync, later, limits.rowsPerReadMax)
     const rows = page.changes.flatMap((change) => changeRows(target, change, clock.now()))
     this.#remember(rows)
     await ledger.planMembers(
@@ -194,6 +197,7 @@ export class DestinationRunner {
       rows.map(({ row }) => row),
     )
     syncs[at] = page.sync
+    if (page.sync.done) this.#laterEntries.delete(sync.segment)
     return true
   }
 
@@ -216,9 +220,9 @@ export class DestinationRunner {
   }
 
   // Begins the telling of segments that are listed anew (or since a pause), and forgets those that are listed no more.
-  async #openSyncs(target: Target): Promise<MemberSync[]> {
+  async #openSyncs(target: Target, below: StreamPlace): Promise<MemberSync[]> {
     if (this.#syncs !== null) return this.#syncs
-    const { state, ledger } = this.#deps
+    const { ledger } = this.#deps
     const { segments, startsAt } = target.destination
     const stored = await ledger.syncs(this.#slug)
     for (const sync of stored) {
@@ -228,8 +232,11 @@ export class DestinationRunner {
     for (const segment of new Set(segments)) {
       const known = stored.find((sync) => sync.segment === segment)
       const stale = known === undefined || (startsAt !== null && comparePlaces(known.below, startsAt) < 0)
-      const sync = stale ? await beginSync(state, this.#slug, segment) : known
-      if (stale) await ledger.planMembers(sync, [])
+      const sync = stale ? { destination: this.#slug, segment, below, cursor: 0, done: false } : known
+      if (stale) {
+        this.#laterEntries.delete(segment)
+        await ledger.planMembers(sync, [])
+      }
       syncs.push(sync)
     }
     // Kept only if the definition is still the one it was made for.

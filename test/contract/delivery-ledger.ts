@@ -173,7 +173,6 @@ function describeMoreLedger(name: string, make: () => DeliveryLedger | Promise<D
         destination: 'hook',
         segment: 'vip',
         below: { offset: 9, ordinal: 1 },
-        logTime: 77,
         cursor: 0,
         done: false,
       }

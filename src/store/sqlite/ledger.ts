@@ -42,7 +42,7 @@ const MIGRATIONS = [
    CREATE TABLE places (destination TEXT PRIMARY KEY, offset INTEGER NOT NULL, ordinal INTEGER NOT NULL) STRICT, WITHOUT ROWID;
    CREATE TABLE member_syncs (
      destination TEXT NOT NULL, segment TEXT NOT NULL, below_offset INTEGER NOT NULL, below_ordinal INTEGER NOT NULL,
-     log_time INTEGER NOT NULL, cursor INTEGER NOT NULL, done INTEGER NOT NULL, PRIMARY KEY (destination, segment)
+     cursor INTEGER NOT NULL, done INTEGER NOT NULL, PRIMARY KEY (destination, segment)
    ) STRICT, WITHOUT ROWID;
    -- Counted as rows change, because counting millions of rows for every scrape of the metrics is not free.
    CREATE TABLE counters (destination TEXT NOT NULL, status TEXT NOT NULL, count INTEGER NOT NULL,
@@ -72,8 +72,8 @@ const DUE = `SELECT * FROM deliveries AS row
 const SAVE_PLACE = `INSERT INTO places VALUES (?, ?, ?)
   ON CONFLICT (destination) DO UPDATE SET offset = excluded.offset, ordinal = excluded.ordinal`
 
-const SAVE_SYNC = `INSERT INTO member_syncs VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (destination, segment) DO UPDATE SET
-  below_offset = excluded.below_offset, below_ordinal = excluded.below_ordinal, log_time = excluded.log_time,
+const SAVE_SYNC = `INSERT INTO member_syncs VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (destination, segment) DO UPDATE SET
+  below_offset = excluded.below_offset, below_ordinal = excluded.below_ordinal,
   cursor = excluded.cursor, done = excluded.done`
 
 const FORGET_ROWS = `UPDATE deliveries SET status = 'refused', error_code = 'destination_removed', next_attempt_at = NULL,
@@ -121,10 +121,10 @@ class SqliteLedger implements DeliveryLedger {
   }
 
   async planMembers(sync: MemberSync, rows: readonly Delivery[]): Promise<void> {
-    const { destination, segment, below, logTime, cursor, done } = sync
+    const { destination, segment, below, cursor, done } = sync
     this.#db.transaction(() => {
       this.#insert(rows)
-      this.#db.prepare(SAVE_SYNC).run(destination, segment, below.offset, below.ordinal, logTime, cursor, Number(done))
+      this.#db.prepare(SAVE_SYNC).run(destination, segment, below.offset, below.ordinal, cursor, Number(done))
     })
   }
 
@@ -134,7 +134,6 @@ class SqliteLedger implements DeliveryLedger {
       destination,
       segment: String(row['segment']),
       below: { offset: Number(row['below_offset']), ordinal: Number(row['below_ordinal']) },
-      logTime: Number(row['log_time']),
       cursor: Number(row['cursor']),
       done: row['done'] === 1,
     }))
