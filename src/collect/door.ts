@@ -67,7 +67,14 @@ export async function buildDoor(deps: DoorDeps): Promise<FastifyInstance> {
   })
   await app.register((scope) => sdkRoutes(scope, deps))
   await app.register(async (scope) => apiRoutes(scope, deps))
+  app.addHook('preClose', async () => sweepIdle(app))
   return app
+}
+
+/** A connection that falls idle only after closing began would otherwise hold the shutdown up until it times out. */
+function sweepIdle(app: FastifyInstance): void {
+  const sweep = setInterval(() => app.server.closeIdleConnections(), 50)
+  app.server.once('close', () => clearInterval(sweep))
 }
 
 async function sdkRoutes(scope: FastifyInstance, deps: DoorDeps): Promise<void> {
