@@ -1,8 +1,12 @@
 // The tables of state.db. One transaction of the pipeline touches as few pages as it can, because a commit's cost is its
 // number of dirty pages: what changes with every event is one row of `sets` and one of `profiles`, under no index.
 
-/** Half of SQLite's default: rows are hit at random, so each costs a whole page of write-ahead log (figures: bench/state.ts). */
-export const PAGE_BYTES = 2048
+/**
+ * A quarter of SQLite's default: rows are hit at random, so each costs a whole page of write-ahead log and of checkpoint.
+ * CPU per commit of 1,000 sets and 1,000 profiles among 150,000 (bench/state.ts): 25 ms with 512 bytes, 29 with 1024, 40 with
+ * 2048, 43 with 4096; at 512 a row of ordinary size already overflows its page.
+ */
+export const PAGE_BYTES = 1024
 
 const INITIAL = `
 CREATE TABLE position (

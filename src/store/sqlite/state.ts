@@ -23,8 +23,13 @@ import { PAGE_BYTES, STATE_MIGRATIONS } from './state-schema.ts'
 import { dueProfiles, earliestTimer } from './state-timers.ts'
 
 const WRITER_CACHE_BYTES = 64 * 1024 * 1024
+/**
+ * Pages that are not in the write-ahead log are read in place: loads of rows at random cost 23 ms of CPU instead of 30. For
+ * the writer alone: a disk that fails under a mapped page kills the process, which for the pipeline is a restart.
+ */
+const WRITER_MAPPED_BYTES = 1024 * 1024 * 1024
 const READER_CACHE_BYTES = 16 * 1024 * 1024
-/** A page that is written again before the checkpoint is copied once; but readers search the log, and the copy is one pause. */
+/** Larger logs cost no less in all (measured with 16, 64 and 256 MiB: 34, 29, 30 ms a commit), and the pause grows with them. */
 const CHECKPOINT_BYTES = 64 * 1024 * 1024
 
 /** Opens state.db in `dataDir`. A writer creates it; a reader waits (up to 10 s) until the writer has. */
@@ -39,6 +44,7 @@ export function openSqliteState(dataDir: string, options: { role: 'writer' | 're
   mkdirSync(dataDir, { recursive: true })
   setPageSize(path)
   const database = openDatabase(path, { migrations: STATE_MIGRATIONS, cacheBytes: WRITER_CACHE_BYTES })
+  database.exec(`PRAGMA mmap_size = ${WRITER_MAPPED_BYTES}`)
   database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_BYTES / PAGE_BYTES}`)
   return new SqliteStateStore(database)
 }
