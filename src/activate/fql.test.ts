@@ -1,3 +1,4 @@
+// The FQL subset: accepted exactly where the engine answers as written.
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import type { CanonicalEvent } from '../spec/event.ts'
@@ -26,6 +27,8 @@ const GOOD = [
   'properties.price > 10 and properties.a.b = true and traits.x = null and userId != null',
   '!contains(event, "x") and match(event, "Order*") and match(context.page.path, "*.html")',
   'properties.a\\ b = 1',
+  'type = "track" AND event = "a"',
+  'type=track and event="a"',
   '  type = "track"\n and event != "x" ',
 ]
 
@@ -38,14 +41,16 @@ const BAD: [text: string, says: RegExp][] = [
   ['type', /comparison/],
   ['type = ', /cannot be answered/],
   ['type == "track"', /cannot be answered/],
-  ['type = track', /cannot be answered/],
+  ['event = true', /cannot be answered/],
+  ['properties.x > big', /cannot be answered/],
   ["type = 'track'", /double quotes/],
   ['type = "track" event = "x"', /expected the end/],
   ['type = "track" or', /expected a field/],
   ['type = "track")', /expected the end/],
   ['(type = "track"', /expected `\)`/],
   ['anonymousId = "x"', /is no field/],
-  ['event = "a" AND event = "b"', /expected the end/],
+  ['event = "a" OR event = "b"', /expected the end/],
+  ['event = "a" AND event = "b" or event = "c"', /side by side/],
   ['event != null', /cannot be answered/],
   ['type > "track"', /numbers only/],
   ['properties.x > "3"', /numbers only/],

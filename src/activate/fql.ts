@@ -4,7 +4,7 @@
 //
 //   expression = term { ("and" | "or") term }        one operator only, unless a part stands in parentheses
 //   term       = "(" expression without parentheses ")" | comparison | ["!"] ("contains" | "match") "(" path "," text ")"
-//   comparison = path ("=" | "!=" | "<" | "<=" | ">" | ">=") (text | number | true | false | null)
+//   comparison = path ("=" | "!=" | "<" | "<=" | ">" | ">=") (text | word | number | true | false | null)
 //   path       = type | event | name | userId | (properties | traits | context) "." key { "." key }
 import { type EventPayload, type FqlToken, lex, matchFql, type ParsedFql, parseFql } from './fql-engine.ts'
 
@@ -74,8 +74,9 @@ const shown = (token: FqlToken) => (token.type === 'eos' ? 'the end' : `\`${toke
 function expression(reader: Reader, inParentheses: boolean): void {
   const operators = new Set<string>()
   term(reader, inParentheses)
-  while (reader.is('conditional')) {
-    operators.add(reader.take().value)
+  // The engine skips a word it does not know, so AND works and OR does not.
+  while (reader.is('conditional') || reader.is('ident', 'AND')) {
+    operators.add(reader.take().value.toLowerCase())
     term(reader, inParentheses)
   }
   if (operators.size > 1) throw new FqlFault('`and` and `or` side by side: put one of them in parentheses')
@@ -121,12 +122,15 @@ function comparison(reader: Reader): void {
     return
   }
   const value = reader.take()
+  const isBoolean = value.value === 'true' || value.value === 'false'
+  // A bare word is a text to the engine.
+  if (value.type === 'ident' && !isBoolean && !ORDERINGS.includes(operator)) return
   const plain = !WORDS.includes(subject)
   if (value.type === 'number' && plain) return
   if (value.type === 'null' && (plain || subject === 'name' || subject === 'userId') && operator.endsWith('=')) {
     if (operator === '=' || operator === '!=') return
   }
-  if ((value.value === 'true' || value.value === 'false') && plain && operator === '=') return
+  if (isBoolean && plain && operator === '=') return
   throw new FqlFault(`\`${subject} ${operator} ${value.type === 'eos' ? '' : value.value}\` cannot be answered`)
 }
 

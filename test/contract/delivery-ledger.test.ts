@@ -1,3 +1,4 @@
+// Every back end of the port, held to its contract suite.
 import assert from 'node:assert/strict'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'

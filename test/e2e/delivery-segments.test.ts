@@ -24,6 +24,7 @@ it('tells Entered and Exited as track events through the same subscriptions', as
   await world.delivery.deliveryOnce()
   assert.deepEqual(told(), ['jane Audience Entered', 'jane Audience Exited'])
   const [entered, exited] = tool.received.map(({ body }) => body)
+  assert.ok(entered !== undefined && exited !== undefined)
   assert.deepEqual(entered.properties, { audience_key: 'vip', vip: true, email: 'jane@example.com' })
   assert.equal(exited.properties.vip, false)
   assert.deepEqual(entered.context.personas, {

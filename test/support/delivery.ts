@@ -9,7 +9,7 @@ import type { Logger } from '../../src/activate/runner.ts'
 import type { Commit, ProfileRow } from '../../src/pipeline/state-store.ts'
 import type { ChangeKind } from '../../src/spec/change.ts'
 import type { DestinationInput } from '../../src/spec/destination.ts'
-import type { CanonicalEvent } from '../../src/spec/event.ts'
+import type { CanonicalEvent, JsonObject } from '../../src/spec/event.ts'
 import type { Segment } from '../../src/spec/segment.ts'
 import type { VerdictCode } from '../../src/spec/verdict.ts'
 import { createMemoryDestinationStore } from '../../src/store/memory/destinations.ts'
@@ -17,11 +17,16 @@ import { createMemoryLedger } from '../../src/store/memory/ledger.ts'
 import { MemoryLog } from '../../src/store/memory/log.ts'
 import { MemoryStateStore } from '../../src/store/memory/state.ts'
 
+/** The parts of a sent body that assertions look at. */
+export type Sent = Partial<CanonicalEvent> & {
+  properties: JsonObject
+  context: { personas: JsonObject; traits: JsonObject }
+}
+
 export interface Received {
   path: string
   headers: http.IncomingHttpHeaders
-  // biome-ignore lint/suspicious/noExplicitAny: whatever was sent, to be looked at by assertions.
-  body: any
+  body: Sent
 }
 
 export class Receiver {
@@ -37,7 +42,7 @@ export class Receiver {
       const received = {
         path: request.url ?? '',
         headers: request.headers,
-        body: text === '' ? null : JSON.parse(text),
+        body: JSON.parse(text === '' ? '{}' : text) as Sent,
       }
       this.received.push(received)
       this.answer(received, response)
