@@ -157,7 +157,10 @@ export class WorkingSet {
     const missing = new Map<string, Identifier>()
     for (const identifier of identifiers) {
       const text = formatIdentifier(identifier)
-      if (this.#byText.get(text) === undefined) missing.set(text, identifier)
+      const held = this.#byText.get(text)
+      if (held === undefined) missing.set(text, identifier)
+      // The two caches forget at their own pace; whoever is in hand by text is so by number.
+      else if (this.#byId.get(held.row.id) === undefined) this.#byId.set(held.row.id, held)
     }
     if (missing.size === 0) return
     for (const row of await this.#store.identifiersByValue([...missing.values()])) this.#adopt(row)
