@@ -42,8 +42,6 @@ const POLL_MS = 50
 const RETRY_MS_MIN = 200
 const RETRY_MS_MAX = 5000
 const READ_RECORDS_MAX = 5000
-/** A stretch of the log that gives no row moves the place in memory alone; beyond this many offsets the cursor is saved too. */
-const SILENT_OFFSETS_MAX = 100_000
 
 export function createHistoryWriter(options: HistoryWriterOptions): HistoryWriter {
   const writer = new Writer(options)
@@ -135,7 +133,8 @@ class Writer {
       return true
     }
     this.#next = next
-    if (next - this.#savedCursor >= SILENT_OFFSETS_MAX) await this.#saveCursor(next)
+    // A backfill waits until the cursor has passed its decision, which may be the last record for long.
+    if (next !== this.#savedCursor) await this.#saveCursor(next)
     return next < below
   }
 
