@@ -31,7 +31,8 @@ if (process.connected) {
   process.stdin.once('end', end).once('close', end).resume()
 }
 process.once('SIGTERM', end)
-process.once('SIGINT', end)
+// Ctrl-C reaches the whole group; the parent decides the order of ending, and without one standard input closes.
+process.on('SIGINT', () => {})
 
 mkdirSync(folder, { recursive: true, mode: 0o700 })
 engine = await openEngine(folder)

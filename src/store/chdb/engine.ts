@@ -49,7 +49,8 @@ const GIBIBYTE = 1024 ** 3
 /** A lane's session, what it was last told by SET, and the end of its queue. */
 interface Lane {
   session: Session
-  settings: Map<string, string>
+  /** Null: not known, because the statement that set it failed. */
+  settings: Map<string, string | null>
   params: Set<string>
   waiting: number
   tail: Promise<unknown>
@@ -159,12 +160,16 @@ async function runQuery(lane: Lane, query: EngineQuery, defaults: ReadonlyMap<st
       throw new EngineError(456, 'UNKNOWN_QUERY_PARAMETER', `Substitution \`${name}\` is not set`)
   }
   // chDB's own parameter binding is process-wide and must not run twice at once; SET param_x is kept by the session.
+  const settings = settingsToChange(lane, query.settings, defaults)
   const preamble = [
-    ...settingsPreamble(lane, query.settings, defaults),
+    ...[...settings].map(([name, value]) => `SET ${name} = ${quoted(value)}`),
     ...[...query.params].map(([name, value]) => `SET param_${name} = ${quoted(value)}`),
   ]
   for (const name of query.params.keys()) lane.params.add(name)
+  // Unknown until all of it has run: the engine may refuse the value of a setting, or never have come to it.
+  for (const name of settings.keys()) lane.settings.set(name, null)
   const result = await lane.session.queryAsync([...preamble, query.sql].join('; '), { format: query.format })
+  for (const [name, value] of settings) lane.settings.set(name, value)
   return {
     bytes: result.bytes(),
     rowsRead: result.rowsRead,
@@ -175,21 +180,18 @@ async function runQuery(lane: Lane, query: EngineQuery, defaults: ReadonlyMap<st
   }
 }
 
-/** The SETs that take the session from what it was last told to what this statement asks. */
-function settingsPreamble(
+/** What takes the session from what it was last told to what this statement asks. */
+function settingsToChange(
   lane: Lane,
   wanted: ReadonlyMap<string, string>,
   defaults: ReadonlyMap<string, string>,
-): string[] {
-  const statements: string[] = []
+): Map<string, string> {
+  const changes = new Map<string, string>()
   for (const name of new Set([...lane.settings.keys(), ...wanted.keys()])) {
     const value = wanted.get(name) ?? defaults.get(name)!
-    if (lane.settings.get(name) === value) continue
-    statements.push(`SET ${name} = ${quoted(value)}`)
-    // Remembered before it has run: were the engine to refuse the value, the next statement sets the name once more.
-    lane.settings.set(name, value)
+    if (lane.settings.get(name) !== value) changes.set(name, value)
   }
-  return statements
+  return changes
 }
 
 async function runInsert(lane: Lane, insert: EngineInsert): Promise<EngineResult> {
