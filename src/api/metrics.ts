@@ -1,5 +1,5 @@
 // Metrics in Prometheus' text format, read at the moment they are asked for from the stores that everyone else reads.
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import { HISTORY_CURSOR } from '../history/writer.ts'
 import type { ApiDeps } from './deps.ts'
 
@@ -25,7 +25,7 @@ export function collectMetrics(deps: ApiDeps): () => Promise<{ text: string; con
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, prefix: 'onefold_api_' })
   const gauges = makeGauges(registry)
-  const processes = new Map<string, Gauge>()
+  const processes = new Map<string, Counter | Gauge>()
   let counts: Counts | null = null
   return async () => {
     const now = deps.clock.now()
@@ -83,15 +83,19 @@ async function collectLedger(deps: ApiDeps, gauges: Gauges): Promise<void> {
 }
 
 /** What other processes count comes by name; a name that Prometheus would refuse is made fit. */
-function collectProcesses(deps: ApiDeps, registry: Registry, known: Map<string, Gauge>): void {
+function collectProcesses(deps: ApiDeps, registry: Registry, known: Map<string, Counter | Gauge>): void {
   for (const [given, value] of Object.entries(deps.processMetrics())) {
-    const name = `onefold_${given.replace(/^onefold_/, '').replaceAll(/[^a-zA-Z0-9_]/g, '_')}`
-    let gauge = known.get(name)
-    if (gauge === undefined) {
+    const words = given.replace(/^onefold_/, '').replaceAll(/([a-z])([A-Z])/g, '$1_$2')
+    const name = `onefold_${words.replaceAll(/[^a-zA-Z0-9_]/g, '_').toLowerCase()}`
+    let metric = known.get(name)
+    if (metric === undefined) {
       if (registry.getSingleMetric(name) !== undefined) continue
-      gauge = new Gauge({ name, help: `Reported by its process as ${given}.`, registers: [registry] })
-      known.set(name, gauge)
+      const about = { name, help: `Reported by its process as ${given}.`, registers: [registry] }
+      metric = name.endsWith('_total') ? new Counter(about) : new Gauge(about)
+      known.set(name, metric)
     }
-    gauge.set(value)
+    // A counter is only ever told how much more; its process knows the sum, and starts again at 0 when it does.
+    metric.reset()
+    metric.inc(value)
   }
 }

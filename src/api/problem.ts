@@ -12,6 +12,7 @@ export const problemSchema = z
     status: z.int(),
     detail: z.string(),
     code: z.string().meta({ description: 'Stable: decide by this.' }),
+    retryable: z.boolean().meta({ description: 'Whether the same request may succeed later.' }),
     pointer: z.string().optional().meta({ description: 'JSON pointer (RFC 6901) to the fault in the input.' }),
   })
   .meta({ id: 'Problem' })
@@ -24,6 +25,7 @@ export function problemOf(error: OnefoldError): Problem {
     status: error.status,
     detail: error.detail ?? ERRORS[error.code].message,
     code: error.code,
+    retryable: error.retryable,
     ...(error.pointer === undefined ? {} : { pointer: error.pointer }),
   }
 }

@@ -103,7 +103,8 @@ test('metrics tell the lag, and count what other processes report', async () => 
   const text = (await world.api.inject('/metrics')).body
   assert.match(text, /^onefold_pipeline_lag_events 1$/m)
   assert.match(text, /^onefold_pipeline_lag_seconds 1\.\d+$/m)
-  assert.match(text, /^onefold_door_events_accepted 7$/m)
+  assert.match(text, /^# TYPE onefold_door_commit_records_total counter\nonefold_door_commit_records_total 7$/m)
+  assert.match(text, /^onefold_part_restarts 2$/m)
   assert.match(text, /^onefold_part_up\{part="door"\} 1$/m)
 })
 

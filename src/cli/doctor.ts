@@ -133,7 +133,9 @@ async function isOnefold(host: string, port: number): Promise<boolean> {
   try {
     const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}/version`
     const reply = await fetch(url, { signal: AbortSignal.timeout(3000) })
-    return ((await reply.json()) as { name?: unknown }).name === 'onefold'
+    const { name, code } = (await reply.json()) as { name?: unknown; code?: unknown }
+    // The door answers for an API that is starting or away.
+    return name === 'onefold' || code === 'api_unavailable'
   } catch {
     return false
   }

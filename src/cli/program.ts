@@ -1,4 +1,5 @@
 // The commands with their options and help. What a command does is in its own file, loaded only when it runs.
+import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
 
 export interface ServerOptions {
@@ -12,6 +13,7 @@ const LINES_MAX = 500
 export function buildProgram(): Command {
   const program = new Command('onefold')
     .description('Onefold: an open-source customer data platform.')
+    .version(version())
     .exitOverride()
     .showSuggestionAfterError()
     .showHelpAfterError('(onefold --help shows the commands)')
@@ -21,6 +23,11 @@ export function buildProgram(): Command {
   addTail(program)
   addDoctor(program)
   return program
+}
+
+function version(): string {
+  const file = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(file) as { version: string }).version
 }
 
 const EXAMPLES = `

@@ -1,14 +1,16 @@
 // `onefold start`: runs the server in this process until it is told to end.
 import { loadConfig } from '../config.ts'
-import { CliError, EXIT } from './exit.ts'
+import { EXIT } from './exit.ts'
 import { data, json, note } from './output.ts'
 
-/** Throws ConfigError, or CliError when the server cannot start. */
+/** Throws ConfigError; ends the process itself when the server has ended or cannot start. */
 export async function start(options: { json?: boolean }): Promise<void> {
   const config = loadConfig()
   const { startApp } = await import('../app.ts')
   const app = await startApp(config).catch((cause: unknown) => {
-    throw new CliError(EXIT.failed, startFault(cause, config.host, config.port), { cause })
+    note(`onefold: ${startFault(cause, config.host, config.port)}`)
+    // Not by itself: children that have started hold this process open, and end with it.
+    process.exit(EXIT.failed)
   })
   if (options.json) json({ url: app.url, pid: process.pid })
   else data(app.url)

@@ -59,13 +59,20 @@ async function readStatus(server: ServerClient): Promise<Status> {
 }
 
 function readReady(text: string, url: string): { status: string; parts: Part[] } {
-  try {
-    const { status, parts } = JSON.parse(text) as { status?: unknown; parts?: unknown }
-    if (typeof status === 'string' && Array.isArray(parts)) return { status, parts }
-  } catch {
-    // Falls through: whatever it is, it is not ours.
-  }
+  const { status, parts, code, title } = parsed(text)
+  if (typeof status === 'string' && Array.isArray(parts)) return { status, parts }
+  // The door answers for an API that is starting or away.
+  if (code === 'api_unavailable')
+    throw new CliError(EXIT.failed, `${url} is up, but not ready: ${plain(String(title))}`)
   throw new CliError(EXIT.unreachable, `${url} does not answer as Onefold does.`)
+}
+
+function parsed(text: string): Record<string, unknown> {
+  try {
+    return Object(JSON.parse(text))
+  } catch {
+    return {}
+  }
 }
 
 interface Sample {

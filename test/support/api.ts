@@ -110,7 +110,7 @@ export async function createApiWorld(overrides: Partial<ApiDeps> = {}): Promise<
     segments: { checkDefinition, describe: describeCondition },
     tokens: tokenCheck({ admin: [hashToken(ADMIN)], profile: [hashToken(PROFILE)] }),
     health: () => flow.parts,
-    processMetrics: () => ({ door_events_accepted: 7 }),
+    processMetrics: () => ({ door_commitRecords_total: 7, 'part-restarts': 2 }),
     clock,
     version: '0.0.0-test',
     decisionWaitMsMax: 30,
