@@ -1,5 +1,5 @@
 // Tests of the launcher, in a copy of its folder with a stand-in for src/cli.ts: what it hands on (arguments, exit code,
-// signals), and what it says where no Node 24 can be found.
+// signals), and what it says where no fit Node can be found.
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -65,7 +65,7 @@ test('an old Node without one of ours says what to do and exits 64', needsOld, a
   const result = await outcome(spawn(old!, [launcher, 'print']))
   assert.equal(result.code, 64)
   assert.equal(result.stdout, '')
-  assert.match(result.stderr, /needs Node 24 or newer; this is v\d+/)
+  assert.match(result.stderr, /needs Node 24\.18 or newer; this is v\d+/)
   assert.match(result.stderr, /npm ci/)
 })
 
