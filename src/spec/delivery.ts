@@ -11,7 +11,10 @@ export interface Delivery {
   destination: string
   /** Name of the subscription, or its place (`0`) where it has none. */
   subscription: string
-  /** (offset, 0) is the event at that offset; (offset, n) the n-th change there. */
+  /**
+   * (offset, 0) is the event at that offset; (offset, n) the n-th change there. Ordinal -1: a present member, told when the
+   * destination began to list the segment.
+   */
   offset: number
   ordinal: number
   /** `event:<name or type>` or `segment_entered:<slug>`: what it is about, for people. */
