@@ -19,8 +19,9 @@ export interface EngineProcess {
 
 const ENTRY = new URL('../../src/store/chdb/child.ts', import.meta.url)
 
-export async function startEngine(): Promise<EngineProcess> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'onefold-history-'))
+/** On a new folder, or on the given one. */
+export async function startEngine(options: { dataDir?: string } = {}): Promise<EngineProcess> {
+  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'onefold-history-'))
   const url = `http://onefold:s3cret%3A%2F@127.0.0.1:${await freePort()}`
   let child: ChildProcess | null = null
 
