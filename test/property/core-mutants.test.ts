@@ -1,0 +1,157 @@
+// The laws can fail: each mutant below breaks one rule of the core in a copy of the tree, and the law that guards the rule must turn
+// red. A mutant that survives is a hole in a test, whatever the coverage says.
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+
+const ROOT = join(import.meta.dirname, '..', '..')
+
+interface Mutant {
+  breaks: string
+  file: string
+  find: string
+  replace: string
+  /** Start of the name of the test that must fail. */
+  law: string
+}
+
+const CUT = 'a cut equals'
+const MUTANTS: Mutant[] = [
+  {
+    breaks: 'a cut re-judges sets that were refused',
+    file: 'src/pipeline/neighbourhood.ts',
+    find: 'sets.set(row.id, working.adoptSet(row))',
+    replace: 'if (row.refused.length === 0) sets.set(row.id, working.adoptSet(row))',
+    law: CUT,
+  },
+  {
+    breaks: 'a cut reaches the neighbours of the profile',
+    file: 'src/pipeline/neighbourhood.ts',
+    find: 'frontier = [...new Set(next)].filter',
+    replace: 'frontier = [...new Set(next)].slice(0, 1).filter',
+    law: CUT,
+  },
+  {
+    breaks: 'sets are judged in order of first offset',
+    file: 'src/pipeline/grouping.ts',
+    find: '.sort((a, b) => a.offset - b.offset)',
+    replace: '.sort((a, b) => b.offset - a.offset)',
+    law: CUT,
+  },
+  {
+    breaks: 'a profile is the merge of its sets, not what is left of a larger one',
+    file: 'src/pipeline/grouping.ts',
+    find: 'profile.state = mergeAll(',
+    replace: 'if (profile.sets.length > 1) profile.state = mergeAll(',
+    law: CUT,
+  },
+  {
+    breaks: 'limits bind the union',
+    file: 'src/resolve/resolver.ts',
+    find: 'worst > kind.limit.most &&',
+    replace: 'worst > kind.limit.most + (parts.length > 2 ? 1 : 0) && joinsOnce(parts) &&',
+    law: CUT,
+  },
+  {
+    breaks: 'a merge by hand that is lifted no longer counts',
+    file: 'src/pipeline/neighbourhood.ts',
+    find: "if (kind !== 'merge' || lifted) continue",
+    replace: "if (kind !== 'merge') continue",
+    law: 'a merge by hand',
+  },
+  {
+    breaks: 'timers fire before the record that passes them',
+    file: 'src/pipeline/events.ts',
+    find: 'const now = draft.logTime\n  if (linked',
+    replace: 'const now = draft.logTime - 1\n  if (linked',
+    law: 'memberships equal the reference',
+  },
+  {
+    breaks: 'a timer that is due fires',
+    file: 'src/pipeline/timers.ts',
+    find: 'due > this.#horizon',
+    replace: 'due >= this.#horizon',
+    law: 'memberships equal the reference',
+  },
+  {
+    breaks: 'duplicates are known across batches',
+    file: 'src/pipeline/dedupe.ts',
+    find: 'const blobs = [...this.#fresh]',
+    replace: 'if (this.#fresh.size > 0) this.#generations.clear()\n    const blobs = [...this.#fresh]',
+    law: 'where batches end',
+  },
+  {
+    breaks: 'de-duplication survives a restart',
+    file: 'src/pipeline/dedupe.ts',
+    find: 'for (const { hour, hashes } of blobs) {',
+    replace: 'for (const { hour, hashes } of blobs.slice(1)) {',
+    law: 'a run that is stopped',
+  },
+  {
+    breaks: 'a backfill folds what lies below the decision',
+    file: 'src/pipeline/backfill.ts',
+    find: 'foldTimestamps(entry.state, id, timestamps, keep)',
+    replace: 'foldTimestamps(entry.state, id, timestamps.slice(1), keep)',
+    law: 'a segment defined late',
+  },
+  {
+    breaks: 'the kept timestamps are the latest',
+    file: 'src/profile/fold.ts',
+    find: 'const takeA = j >= b.length || (i < a.length && a[i]! >= b[j]!)',
+    replace: 'const takeA = j >= b.length || i < a.length',
+    law: 'memberships equal the reference',
+  },
+]
+
+/** The copy without a mutation: if its laws did not hold, mutants would prove nothing. */
+const UNBROKEN: Mutant = {
+  breaks: 'nothing',
+  file: 'src/pipeline.ts',
+  find: 'The spine',
+  replace: 'The spine',
+  law: '',
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'onefold-mutants-'))
+
+/** Runs one law on a copy of the tree with the mutation; resolves with the exit code. */
+async function runMutant(mutant: Mutant, name: string): Promise<number | null> {
+  const copy = join(folder, name)
+  mkdirSync(join(copy, 'test'), { recursive: true })
+  for (const part of ['src', 'test/property', 'test/support', 'package.json']) {
+    cpSync(join(ROOT, part), join(copy, part), { recursive: true })
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'))
+  const path = join(copy, mutant.file)
+  const source = readFileSync(path, 'utf8')
+  assert.ok(source.includes(mutant.find), `${mutant.file} no longer holds ${JSON.stringify(mutant.find)}`)
+  const helper = mutant.replace.includes('joinsOnce')
+    ? '\nfunction joinsOnce(parts: unknown[][]) {\n  return parts.length < 3\n}\n'
+    : ''
+  writeFileSync(path, source.replace(mutant.find, mutant.replace) + helper)
+  const child = spawn(
+    process.execPath,
+    [`--test-name-pattern=^${mutant.law}`, join(copy, 'test/property/core-laws.test.ts')],
+    { cwd: copy, env: { ...process.env, PROPERTY_RUNS: '60', NODE_TEST_CONTEXT: '' }, stdio: 'ignore' },
+  )
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', resolve)
+  })
+}
+
+describe('mutants of the core are caught by its laws', { concurrency: 2 }, () => {
+  before(() => mkdirSync(folder, { recursive: true }))
+  after(() => rmSync(folder, { recursive: true, force: true }))
+  test('the copy itself holds all laws', async () => {
+    assert.equal(await runMutant(UNBROKEN, 'unbroken'), 0)
+  })
+  MUTANTS.forEach((mutant, index) => {
+    test(`${mutant.law} … | broken: ${mutant.breaks}`, async () => {
+      assert.notEqual(await runMutant(mutant, `m${index}`), 0, 'the law held although the rule was broken')
+    })
+  })
+})
