@@ -77,6 +77,7 @@ function send(reply: FastifyReply, answer: Answer): FastifyReply {
 function accessOf(request: FastifyRequest): Access {
   const { access } = request.routeOptions.config
   if (access !== undefined) return access
+  if (!request.is404) return 'admin'
   const path = decodedPath(request.url)
   if (path === '/api' || path.startsWith('/api/')) return 'admin'
   return path.startsWith(`${PROFILE_API_PREFIX}/`) ? 'profile' : 'open'

@@ -120,9 +120,10 @@ test('doctor finds this machine well, knows its own server, and names what is wr
   assert.match(ill.stdout, /2 of 8 checks failed/)
 })
 
-test('start tells its address on stdout, and ends well when told to; a port in use ends it with 1', async () => {
+test('start tells its address on stdout, and ends well when told to; a port in use ends it with 1', async (t) => {
   const settings = { PORT: '0', ONEFOLD_DATA_DIR: join(folder, 'data'), ONEFOLD_LOG_LEVEL: 'fatal' }
   const child = run(['start', '--json'], settings)
+  t.after(() => child.kill('SIGKILL'))
   const ended = outcome(child)
   const [line] = await once(createInterface({ input: child.stdout! }), 'line')
   const { url: address, pid } = JSON.parse(line)

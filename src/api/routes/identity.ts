@@ -5,6 +5,7 @@ import type { HandDecisionRow } from '../../pipeline/state-store.ts'
 import { OnefoldError } from '../../spec/errors.ts'
 import { formatIdentifier, type Identifier, parseIdentifier } from '../../spec/identifier.ts'
 import { type ApiContext, PENDING } from '../context.ts'
+import { partsAfterSplit } from '../dry-split.ts'
 import { candidates, type FoundProfile, requireProfile, viewProfiles } from '../profiles.ts'
 import { type Answer, defineRoute, ok, type Route } from '../route.ts'
 import { identifierInputSchema, identifierSchema, profileSchema } from '../schemas.ts'
@@ -116,7 +117,8 @@ async function split(context: ApiContext, input: SplitInput): Promise<Answer> {
   }
   if (input.dryRun) {
     const profiles = await viewProfiles(state, [found.row])
-    return ok({ dryRun: true, offset: null, applied: null, lifts: [], profiles, would: [a, b] })
+    const would = await partsAfterSplit(state, found.row, { a, b })
+    return ok({ dryRun: true, offset: null, applied: null, lifts: [], profiles, would })
   }
   const { reason, author } = input
   return context.decider.decide({ decision: 'split', a, b, reason, author }, async (offset) => {
