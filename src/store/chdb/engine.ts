@@ -92,6 +92,8 @@ function engineArguments(memoryBytes: number): string[] {
     max_threads: 2,
     max_insert_threads: 1,
     max_execution_time: 60,
+    // Parameters travel within the text here, and a person may have very many sets.
+    max_query_size: 64 * 1024 ** 2,
     background_pool_size: 1,
     max_thread_pool_size: 200,
     mark_cache_size: 64 * 1024 ** 2,

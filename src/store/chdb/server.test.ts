@@ -90,6 +90,13 @@ describe('shim of the embedded engine', () => {
     }
   })
 
+  it('binds lists longer than the engine takes in one statement by default', async () => {
+    const client = connect({ use_multipart_params_auto: true })
+    const sets = Array.from({ length: 100_000 }, (_, i) => 1_000_000 + i)
+    const query = 'SELECT count() AS n FROM numbers(1000000, 100000) WHERE number IN {sets:Array(UInt64)}'
+    assert.deepEqual(await rows(client, query, { query_params: { sets } }), [{ n: 100_000 }])
+  })
+
   it('keeps parameters and settings of concurrent statements apart', async () => {
     const client = connect({ max_open_connections: 12 })
     const query = "SELECT {v:UInt32} AS v, getSetting('max_block_size') AS s, sleepEachRow(0.001) AS z"

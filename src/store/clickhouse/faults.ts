@@ -6,14 +6,13 @@ import { OnefoldError } from '../../spec/errors.ts'
 /**
  * Codes with which ClickHouse refuses the content of rows (src/Common/ErrorCodes.cpp). The list is closed: a code that is not
  * on it is taken for a passing fault and tried again, because good rows in the rejected feed would be lost to history,
- * while a block that waits is merely late.
+ * while a block that waits is merely late. Not on it for that reason: 252 (TOO_MANY_PARTS, merges are behind) and 241 (memory).
  */
 const ROW_CODES = new Set([
   '6', // CANNOT_PARSE_TEXT
   '25', // CANNOT_PARSE_ESCAPE_SEQUENCE
   '26', // CANNOT_PARSE_QUOTED_STRING
   '27', // CANNOT_PARSE_INPUT_ASSERTION_FAILED
-  '33', // CANNOT_READ_ALL_DATA
   '38', // CANNOT_PARSE_DATE
   '41', // CANNOT_PARSE_DATETIME
   '53', // TYPE_MISMATCH
@@ -23,7 +22,6 @@ const ROW_CODES = new Set([
   '117', // INCORRECT_DATA
   '128', // TOO_LARGE_ARRAY_SIZE
   '131', // TOO_LARGE_STRING_SIZE
-  '252', // TOO_MANY_PARTS: by partitions of one block
   '306', // TOO_DEEP_RECURSION
   '321', // VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE
   '349', // CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN
