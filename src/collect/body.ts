@@ -46,7 +46,10 @@ export function readBody(
   })
   stream.on('end', () => settle(null, { bytes: keep(), whole: bytes <= bytesMax }))
   stream.on('error', (error: Error) => settle(error))
-  stream.on('close', () => settle(new Error('the connection closed before the body ended')))
+  stream.on('close', () => {
+    // Asked first, because every request closes, and an Error that nobody sees costs more than its event.
+    if (!settled) settle(new Error('the connection closed before the body ended'))
+  })
 }
 
 type Inflate = (bytes: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>

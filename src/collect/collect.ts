@@ -120,11 +120,14 @@ function ipOf(request: FastifyRequest): string | null {
 
 async function store(deps: CollectDeps, intake: Intake, bytes: number): Promise<void> {
   const { records, rejections } = intake
-  const logged = records.length === 0 ? null : deps.commit.append(records, bytes)
-  const filed = rejections.length === 0 ? null : deps.rejections.file(rejections)
-  // allSettled: the one that fails must not leave the other's failure unhandled.
-  for (const outcome of await Promise.allSettled([logged, filed])) {
-    if (outcome.status === 'rejected') throw outcome.reason
+  if (rejections.length === 0) {
+    await deps.commit.append(records, bytes)
+  } else {
+    const logged = records.length === 0 ? null : deps.commit.append(records, bytes)
+    // allSettled: the one that fails must not leave the other's failure unhandled.
+    for (const outcome of await Promise.allSettled([logged, deps.rejections.file(rejections)])) {
+      if (outcome.status === 'rejected') throw outcome.reason
+    }
   }
   deps.counters.accepted += records.length
   for (const rejection of rejections) countRejected(deps.counters, rejection.code)

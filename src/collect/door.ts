@@ -55,6 +55,7 @@ export async function buildDoor(deps: DoorDeps): Promise<FastifyInstance> {
     loggerInstance: deps.logger,
     // A line per request would cost more than the request.
     logController: new LogController({ disableRequestLogging: true }),
+    childLoggerFactory: (logger) => logger,
     trustProxy: deps.trustedProxies.length === 0 ? false : [...deps.trustedProxies],
     requestTimeout: REQUEST_MS_MAX,
     exposeHeadRoutes: false,
@@ -80,10 +81,11 @@ function sweepIdle(app: FastifyInstance): void {
 async function sdkRoutes(scope: FastifyInstance, deps: DoorDeps): Promise<void> {
   const paths = new Set<string>()
   await scope.register(cors, { delegator: corsFor(paths) })
-  scope.addHook('onRequest', async (request) => {
+  scope.addHook('onRequest', (request, _reply, done) => {
     // Bodies are JSON whatever the Content-Type says, and what it says may be no media type at all, which is no reason
     // to lose an event: the framework would answer 415.
     if (request.raw.headers['content-type'] !== undefined) request.raw.headers['content-type'] = 'application/json'
+    done()
   })
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser('*', (_request, payload, done) => readBody(payload, deps.limits.requestBytesMax, done))

@@ -20,10 +20,29 @@ export function parseInstant(value: unknown): number | null {
   return clampInstant(Math.floor(ms))
 }
 
-/** `2026-11-23T12:00:00.000Z`, of an instant within INSTANT_MIN and INSTANT_MAX. */
+/**
+ * `2026-11-23T12:00:00.000Z`, of a whole millisecond within INSTANT_MIN and INSTANT_MAX. Events that come together are of
+ * few days, so days are kept from call to call: Date.toISOString alone took a twelfth of the door's time.
+ */
 export function formatInstant(ms: number): string {
-  return new Date(ms).toISOString()
+  const day = Math.floor(ms / DAY_MS)
+  const slot = day & DAYS_MASK
+  if (DAYS[slot] !== day) {
+    DAYS[slot] = day
+    DAY_TEXTS[slot] = new Date(day * DAY_MS).toISOString().slice(0, 11)
+  }
+  const ofDay = ms - day * DAY_MS
+  const [hours, minutes] = [Math.floor(ofDay / 3_600_000), Math.floor(ofDay / 60_000) % 60]
+  const [seconds, millis] = [Math.floor(ofDay / 1000) % 60, ofDay % 1000]
+  return `${DAY_TEXTS[slot]}${TWO_DIGITS[hours]}:${TWO_DIGITS[minutes]}:${TWO_DIGITS[seconds]}.${THREE_DIGITS[millis]}Z`
 }
+
+const DAY_MS = 86_400_000
+const TWO_DIGITS = Array.from({ length: 60 }, (_, n) => String(n).padStart(2, '0'))
+const THREE_DIGITS = Array.from({ length: 1000 }, (_, n) => String(n).padStart(3, '0'))
+const DAYS_MASK = 127
+const DAYS: number[] = new Array(DAYS_MASK + 1).fill(Number.NaN)
+const DAY_TEXTS: string[] = new Array(DAYS_MASK + 1).fill('')
 
 /** Whether the text already has the form that `formatInstant` prints, which nearly every SDK sends. */
 export function isCanonical(text: string): boolean {

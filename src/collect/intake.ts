@@ -46,12 +46,13 @@ export function takeIn(request: Request, limits: DoorLimits, isSuppressed: IsSup
   const { body, source, receivedAt } = request
   if (!isJsonObject(body)) throw new OnefoldError('invalid_body')
   const batch = request.type === null ? readBatch(body, request.bytes, limits) : null
+  const sentMs = batch === null ? null : parseInstant(body['sentAt'])
   const at: StampContext = {
     sourceKind: source.kind,
     receivedAt,
     receivedAtText: formatInstant(receivedAt),
     type: request.type,
-    sentAt: batch === null ? null : parseInstant(body['sentAt']),
+    sentAt: sentMs === null ? null : { ms: sentMs, text: formatInstant(sentMs) },
     context: batch?.context ?? null,
     integrations: batch?.integrations ?? null,
     ip: request.ip,

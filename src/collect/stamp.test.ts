@@ -1,10 +1,12 @@
 // A table of stamps: what came in, and what it becomes or why it is refused. Received at noon unless a row says otherwise.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import fc from 'fast-check'
 import type { JsonObject } from '../spec/event.ts'
-import { parseInstant } from './instant.ts'
+import { formatInstant, INSTANT_MAX, INSTANT_MIN, parseInstant } from './instant.ts'
 import { type StampContext, stamp } from './stamp.ts'
 
+const SEED = Number(process.hrtime.bigint() % 2_147_483_647n)
 const NOON = '2026-11-23T12:00:00.000Z'
 
 function at(more: Partial<StampContext> = {}): StampContext {
@@ -97,7 +99,7 @@ describe('time', () => {
   })
 
   it('takes sentAt from the event, else from the batch, else from the clock', () => {
-    const sentAt = Date.parse('2026-11-23T11:00:00Z')
+    const sentAt = { ms: Date.parse('2026-11-23T11:00:00Z'), text: '2026-11-23T11:00:00.000Z' }
     const own = { timestamp: '2026-11-23T10:00:00Z', sentAt: '2026-11-23T11:30:00Z' }
     assert.equal(accept(own, { sentAt }).timestamp, '2026-11-23T10:30:00.000Z')
     assert.equal(accept({ timestamp: '2026-11-23T10:00:00Z' }, { sentAt }).timestamp, '2026-11-23T11:00:00.000Z')
@@ -132,6 +134,17 @@ describe('time', () => {
       assert.equal(parseInstant(value), expected === null ? null : Date.parse(expected), String(value))
     }
     assert.equal(parseInstant(1e300), parseInstant('9999-12-31T23:59:59.999Z'))
+  })
+})
+
+describe('printing', () => {
+  it('agrees with Date for every instant', () => {
+    console.log(`seed ${SEED}`)
+    const instant = fc.oneof(fc.integer({ min: INSTANT_MIN, max: INSTANT_MAX }), fc.integer({ min: -9e7, max: 9e7 }))
+    fc.assert(
+      fc.property(instant, (ms) => assert.equal(formatInstant(ms), new Date(ms).toISOString())),
+      { seed: SEED, examples: [[INSTANT_MIN], [INSTANT_MAX], [0], [-1]] },
+    )
   })
 })
 

@@ -16,13 +16,19 @@ export interface StampContext {
   /** The call, where the path gives it; it wins over the event's `type`. */
   type: CallType | null
   /** The batch's `sentAt`, `context` and `integrations`, where it has them. */
-  sentAt: number | null
+  sentAt: Time | null
   context: JsonObject | null
   integrations: JsonObject | null
   /** Address and user agent of the connection. */
   ip: string | null
   userAgent: string | null
   messageIdLengthMax: number
+}
+
+/** An instant in milliseconds, and as text. */
+export interface Time {
+  ms: number
+  text: string
 }
 
 export interface Fault {
@@ -44,53 +50,54 @@ export function stamp(raw: unknown, at: StampContext): Stamped {
   if (!isJsonObject(raw)) return { rejected: 'invalid_event', pointer: '' }
   const type = at.type ?? raw['type']
   if (!isCallType(type)) return { rejected: 'invalid_type', pointer: '/type' }
-  const ids = readIds(raw, type, at.messageIdLengthMax)
-  if ('rejected' in ids) return ids
-  const parts = readParts(raw, type, at)
-  if ('rejected' in parts) return parts
-  const event: CanonicalEvent = { type, ...readTimes(raw, at), ...ids, ...parts }
-  const fault = type === 'track' ? readEventName(raw, event) : null
-  if (fault !== null) return fault
-  if (type === 'page' || type === 'screen') {
-    const name = textOf(raw['name'])
-    if (name !== null) event.name = name
-    const category = textOf(raw['category'])
-    if (category !== null) event.category = category
+  // One literal with every required field, filled in place: this runs for every event there is, and objects that grow by
+  // spreads took a third of its time.
+  const event: CanonicalEvent = {
+    type,
+    messageId: readMessageId(raw['messageId']),
+    timestamp: at.receivedAtText,
+    originalTimestamp: at.receivedAtText,
+    sentAt: at.receivedAtText,
+    receivedAt: at.receivedAtText,
+    context: NONE,
+    integrations: NONE,
   }
+  if (event.messageId.length > at.messageIdLengthMax) return { rejected: 'invalid_message_id', pointer: '/messageId' }
+  const fault = setIds(event, raw) ?? setNames(event, raw) ?? setParts(event, raw, at)
+  if (fault !== null) return fault
+  setTimes(event, raw, at)
   return { ok: event }
 }
+
+const NONE: JsonObject = {}
 
 function isCallType(value: unknown): value is CallType {
   return CALL_TYPE_SET.has(value)
 }
 
-type Ids = Pick<CanonicalEvent, 'messageId' | 'userId' | 'anonymousId' | 'groupId' | 'previousId'>
-
-function readIds(raw: JsonObject, type: CallType, messageIdLengthMax: number): Ids | Fault {
-  const messageId = readMessageId(raw['messageId'])
-  if (messageId.length > messageIdLengthMax) return { rejected: 'invalid_message_id', pointer: '/messageId' }
-  const ids: Ids = { messageId }
-  for (const field of ['userId', 'anonymousId'] as const) {
-    const id = readId(raw[field], field)
-    if (typeof id === 'string') ids[field] = id
-    else if (id !== null) return id
+function setIds(event: CanonicalEvent, raw: JsonObject): Fault | null {
+  const userId = readId(raw['userId'], 'userId')
+  if (typeof userId === 'string') event.userId = userId
+  else if (userId !== null) return userId
+  const anonymousId = readId(raw['anonymousId'], 'anonymousId')
+  if (typeof anonymousId === 'string') event.anonymousId = anonymousId
+  else if (anonymousId !== null) return anonymousId
+  if (userId === null && anonymousId === null) return { rejected: 'missing_identity', pointer: '' }
+  if (event.type === 'group') {
+    const groupId = readId(raw['groupId'], 'groupId')
+    if (groupId === null) return { rejected: 'missing_group_id', pointer: '/groupId' }
+    if (typeof groupId !== 'string') return groupId
+    event.groupId = groupId
   }
-  if (ids.userId === undefined && ids.anonymousId === undefined) return { rejected: 'missing_identity', pointer: '' }
-  if (type === 'group') {
-    const id = readId(raw['groupId'], 'groupId')
-    if (id === null) return { rejected: 'missing_group_id', pointer: '/groupId' }
-    if (typeof id !== 'string') return id
-    ids.groupId = id
-  }
-  if (type === 'alias') {
-    const id = readId(raw['previousId'], 'previousId')
+  if (event.type === 'alias') {
+    const previousId = readId(raw['previousId'], 'previousId')
     // userId equal to previousId is legal: browsers send that after alias('new') of a known user.
-    if (id === null) return { rejected: 'missing_previous_id', pointer: '/previousId' }
-    if (ids.userId === undefined) return { rejected: 'missing_previous_id', pointer: '/userId' }
-    if (typeof id !== 'string') return id
-    ids.previousId = id
+    if (previousId === null) return { rejected: 'missing_previous_id', pointer: '/previousId' }
+    if (userId === null) return { rejected: 'missing_previous_id', pointer: '/userId' }
+    if (typeof previousId !== 'string') return previousId
+    event.previousId = previousId
   }
-  return ids
+  return null
 }
 
 /** An id as text; null where there is none. SDKs send numbers, null and the empty string. */
@@ -135,38 +142,33 @@ function readMessageId(value: unknown): string {
   return id === '' ? randomUUID() : id
 }
 
-type Times = Pick<CanonicalEvent, 'timestamp' | 'originalTimestamp' | 'sentAt' | 'receivedAt'>
-
 /**
  * Segment's correction of clock skew, timestamp = receivedAt - (sentAt - happened); without `sentAt` it changes nothing.
  * `timestamp` is what the caller said; RudderStack's SDKs add the time of the call as `originalTimestamp`, which must not
  * win over a date that an import gives. Never later than receivedAt, so that no event lies in log time's future.
  */
-function readTimes(raw: JsonObject, at: StampContext): Times {
-  const stated = raw['timestamp']
-  const called = raw['originalTimestamp']
-  const happened = parseInstant(stated) ?? parseInstant(called)
-  const sent = parseInstant(raw['sentAt']) ?? at.sentAt
-  const corrected = happened === null ? at.receivedAt : at.receivedAt - ((sent ?? at.receivedAt) - happened)
-  return {
-    timestamp: formatInstant(clampInstant(Math.min(corrected, at.receivedAt))),
-    originalTimestamp: timeText(called) ?? timeText(stated) ?? at.receivedAtText,
-    sentAt: sent === null ? at.receivedAtText : formatInstant(sent),
-    receivedAt: at.receivedAtText,
-  }
+function setTimes(event: CanonicalEvent, raw: JsonObject, at: StampContext): void {
+  const stated = readTime(raw['timestamp'])
+  const called = readTime(raw['originalTimestamp'])
+  const happened = stated?.ms ?? called?.ms
+  const sentMs = parseInstant(raw['sentAt'])
+  const sent = sentMs === null ? at.sentAt : { ms: sentMs, text: formatInstant(sentMs) }
+  const corrected = happened == null ? at.receivedAt : at.receivedAt - ((sent?.ms ?? at.receivedAt) - happened)
+  event.timestamp = formatInstant(clampInstant(Math.min(corrected, at.receivedAt)))
+  event.originalTimestamp = (called ?? stated)?.text ?? at.receivedAtText
+  event.sentAt = sent?.text ?? at.receivedAtText
 }
 
-/** As RFC 3339, or as it came where it is no time; null where nothing came. */
-function timeText(value: unknown): string | null {
-  const instant = parseInstant(value)
-  if (instant !== null) return typeof value === 'string' && isCanonical(value) ? value : formatInstant(instant)
+/** As RFC 3339, or, with no instant, as it came where it is no time; null where nothing came. */
+function readTime(value: unknown): { ms: number | null; text: string } | null {
+  if (value === undefined || value === null) return null
+  const ms = parseInstant(value)
+  if (ms !== null) return { ms, text: typeof value === 'string' && isCanonical(value) ? value : formatInstant(ms) }
   if (typeof value !== 'string' || value === '') return null
-  return value.slice(0, UNREADABLE_TIME_LENGTH_MAX).toWellFormed()
+  return { ms, text: value.slice(0, UNREADABLE_TIME_LENGTH_MAX).toWellFormed() }
 }
 
-type Parts = Pick<CanonicalEvent, 'context' | 'integrations'> & { properties?: JsonObject; traits?: JsonObject }
-
-function readParts(raw: JsonObject, type: CallType, at: StampContext): Parts | Fault {
+function setParts(event: CanonicalEvent, raw: JsonObject, at: StampContext): Fault | null {
   const context = readObject(raw['context'])
   if (context === undefined) return notAnObject('context')
   const integrations = readObject(raw['integrations'])
@@ -175,13 +177,14 @@ function readParts(raw: JsonObject, type: CallType, at: StampContext): Parts | F
   if (properties === undefined) return notAnObject('properties')
   const traits = readObject(raw['traits'])
   if (traits === undefined) return notAnObject('traits')
-  const parts: Parts = { context: readContext(context, at), integrations: merge(at.integrations, integrations) ?? {} }
-  if (properties !== null) parts.properties = properties
+  event.context = readContext(context, at)
+  event.integrations = merge(at.integrations, integrations) ?? {}
+  if (properties !== null) event.properties = properties
   // RudderStack's browser SDK puts an identify's traits into context.traits alone.
-  const ofContext = type === 'identify' ? parts.context['traits'] : undefined
+  const ofContext = event.type === 'identify' ? event.context['traits'] : undefined
   const all = merge(isJsonObject(ofContext) ? ofContext : null, traits)
-  if (all !== null) parts.traits = all
-  return parts
+  if (all !== null) event.traits = all
+  return null
 }
 
 /** null where there is none; undefined where something else than an object is. PHP prints an empty object as `[]`. */
@@ -205,20 +208,26 @@ function merge(below: JsonObject | null, above: JsonObject | null): JsonObject |
  * given value is never overwritten, null included: that is how a page asks not to have its visitors' addresses kept.
  */
 function readContext(own: JsonObject | null, at: StampContext): JsonObject {
-  const context = merge(at.context, own) ?? {}
+  // The batch's context is shared by its events and must not be written to; the event's own may be.
+  const context = at.context === null ? (own ?? {}) : { ...at.context, ...own }
   if (at.sourceKind === 'server' && context['direct'] !== true) return context
-  const fillsIp = context['ip'] === undefined && at.ip !== null
-  const fillsUserAgent = context['userAgent'] === undefined && at.userAgent !== null
-  if (!fillsIp && !fillsUserAgent) return context
-  return {
-    ...context,
-    ...(fillsIp ? { ip: at.ip } : {}),
-    ...(fillsUserAgent ? { userAgent: at.userAgent } : {}),
-  }
+  if (context['ip'] === undefined && at.ip !== null) context['ip'] = at.ip
+  if (context['userAgent'] === undefined && at.userAgent !== null) context['userAgent'] = at.userAgent
+  return context
 }
 
-function readEventName(raw: JsonObject, event: CanonicalEvent): Fault | null {
-  const value = raw['event']
+function setNames(event: CanonicalEvent, raw: JsonObject): Fault | null {
+  if (event.type === 'track') return setEventName(event, raw['event'])
+  if (event.type === 'page' || event.type === 'screen') {
+    const name = textOf(raw['name'])
+    if (name !== null) event.name = name
+    const category = textOf(raw['category'])
+    if (category !== null) event.category = category
+  }
+  return null
+}
+
+function setEventName(event: CanonicalEvent, value: unknown): Fault | null {
   if (value === undefined || value === null) return { rejected: 'missing_event_name', pointer: '/event' }
   const name = textOf(value)
   if (name === null) return { rejected: 'invalid_event', pointer: '/event', detail: 'event is not a string.' }
