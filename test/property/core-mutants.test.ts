@@ -16,7 +16,13 @@ interface Mutant {
   replace: string
   /** Start of the name of the test that must fail. */
   law: string
+  /** File of that test. */
+  suite?: string
 }
+
+const LAWS = 'test/property/core-laws.test.ts'
+const FOLD_LAWS = 'test/property/fold-laws.test.ts'
+const TABLES = 'src/resolve/resolver.test.ts'
 
 const CUT = 'a cut equals'
 const MUTANTS: Mutant[] = [
@@ -49,11 +55,27 @@ const MUTANTS: Mutant[] = [
     law: CUT,
   },
   {
-    breaks: 'limits bind the union',
+    breaks: 'the re-run trusts a source as far as it was trusted then',
+    file: 'src/pipeline/grouping.ts',
+    find: '(set.trust as Trust)',
+    replace: "('server' as Trust)",
+    law: CUT,
+  },
+  {
+    breaks: 'a limit is the most that a profile may hold',
     file: 'src/resolve/resolver.ts',
     find: 'worst > kind.limit.most &&',
-    replace: 'worst > kind.limit.most + (parts.length > 2 ? 1 : 0) && joinsOnce(parts) &&',
-    law: CUT,
+    replace: 'worst > kind.limit.most + 1 &&',
+    law: 'identity scenarios',
+    suite: TABLES,
+  },
+  {
+    breaks: 'the lowest rank is demoted first',
+    file: 'src/resolve/resolver.ts',
+    find: 'kept.pop()',
+    replace: 'kept.shift()',
+    law: 'identity scenarios',
+    suite: TABLES,
   },
   {
     breaks: 'a merge by hand that is lifted no longer counts',
@@ -102,7 +124,16 @@ const MUTANTS: Mutant[] = [
     file: 'src/profile/fold.ts',
     find: 'const takeA = j >= b.length || (i < a.length && a[i]! >= b[j]!)',
     replace: 'const takeA = j >= b.length || i < a.length',
-    law: 'memberships equal the reference',
+    law: 'the fold of all facts',
+    suite: FOLD_LAWS,
+  },
+  {
+    breaks: 'the later of two registers wins, by offset where the instants are equal',
+    file: 'src/profile/state.ts',
+    find: 'a.offset > b.offset',
+    replace: 'a.offset < b.offset + 2',
+    law: 'merging has an identity',
+    suite: FOLD_LAWS,
   },
 ]
 
@@ -128,15 +159,12 @@ async function runMutant(mutant: Mutant, name: string): Promise<number | null> {
   const path = join(copy, mutant.file)
   const source = readFileSync(path, 'utf8')
   assert.ok(source.includes(mutant.find), `${mutant.file} no longer holds ${JSON.stringify(mutant.find)}`)
-  const helper = mutant.replace.includes('joinsOnce')
-    ? '\nfunction joinsOnce(parts: unknown[][]) {\n  return parts.length < 3\n}\n'
-    : ''
-  writeFileSync(path, source.replace(mutant.find, mutant.replace) + helper)
-  const child = spawn(
-    process.execPath,
-    [`--test-name-pattern=^${mutant.law}`, join(copy, 'test/property/core-laws.test.ts')],
-    { cwd: copy, env: { ...process.env, PROPERTY_RUNS: '60', NODE_TEST_CONTEXT: '' }, stdio: 'ignore' },
-  )
+  writeFileSync(path, source.replace(mutant.find, mutant.replace))
+  const child = spawn(process.execPath, [`--test-name-pattern=^${mutant.law}`, join(copy, mutant.suite ?? LAWS)], {
+    cwd: copy,
+    env: { ...process.env, PROPERTY_RUNS: '60', NODE_TEST_CONTEXT: '' },
+    stdio: 'ignore',
+  })
   return new Promise((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', resolve)
