@@ -40,7 +40,7 @@ export const HISTORY_CURSOR = 'history'
 
 const POLL_MS = 50
 const RETRY_MS_MIN = 200
-const RETRY_MS_MAX = 5000
+const RETRY_MS_MAX = 2000
 const READ_RECORDS_MAX = 5000
 
 export function createHistoryWriter(options: HistoryWriterOptions): HistoryWriter {
