@@ -115,6 +115,18 @@ test('a merge of two profiles is applied and answered with the one', async () =>
   assert.deepEqual([again.status, again.body.code], [409, 'conflict'])
 })
 
+test('an identifier that a split has left in no profile can be merged back', async () => {
+  const world = await createApiWorld()
+  await world.send({ type: 'identify', userId: 'u1', traits: { email: 'e@x.com' } })
+  await world.call('POST', '/api/v1/identity/split', { profile: 'user_id:u1', identifiers: ['email:e@x.com'] })
+  assert.equal((await world.call('GET', '/api/v1/profiles/email:e@x.com')).status, 404)
+  const merge = { profiles: ['user_id:u1', 'email:E@x.com'] }
+  const { body } = await world.call('POST', '/api/v1/identity/merge', merge)
+  assert.deepEqual([body.applied, body.lifts.length, body.profiles[0].identifiers.length], [true, 1, 2])
+  const stranger = await world.call('POST', '/api/v1/identity/merge', { profiles: ['user_id:u1', 'email:no@x.com'] })
+  assert.deepEqual([stranger.status, stranger.body.pointer], [404, '/profiles/1'])
+})
+
 test('a split that changes nothing is a conflict that says why', async () => {
   const world = await createApiWorld()
   await world.send({ type: 'identify', userId: 'u1', traits: { email: 'e@x.com' } })

@@ -84,6 +84,7 @@ test('search finds an exact identifier first, then text; and while history is aw
     (await search('jane')).items.map((item: { traits: object }) => item.traits),
     [{ name: 'Jane' }, { name: 'Mary Jane' }],
   )
+  assert.equal((await world.call('GET', '/api/v1/profiles?q=JANE&limit=1&count=exact')).body.count, 2)
   world.flow.historyUp = false
   const alone = await search('jane')
   assert.equal(alone.items.length, 1)

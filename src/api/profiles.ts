@@ -1,6 +1,6 @@
 // Profiles as the API shows them: how a reference finds one, and how its state is read. Reads of the state store come in
 // batches, because a list of 500 profiles must not be 500 round trips.
-import type { ProfileRow, StateReader } from '../pipeline/state-store.ts'
+import type { IdentifierRow, ProfileRow, StateReader } from '../pipeline/state-store.ts'
 import { decodeState, presentConsent, presentTraits } from '../profile/read.ts'
 import { normaliseIdentifier } from '../resolve/kinds.ts'
 import { OnefoldError } from '../spec/errors.ts'
@@ -42,17 +42,27 @@ export interface FoundProfile {
   identifier: Identifier
 }
 
+/** Between two reads the pipeline may merge the profile away; then the identifier says where to. */
+const MOVES_FOLLOWED_MAX = 5
+
 /** The profile of a reference: a profile id, present or former, or `kind:value`. Null for none. */
 export async function findProfile(state: StateReader, reference: string): Promise<FoundProfile | null> {
-  const identifier = parseIdentifier(reference)
-  if (identifier === null) {
-    const birth = await state.identifierByBirthId(reference)
-    return birth === null ? null : profileOf(state, birth.profile, birth)
+  for (let move = 0; move < MOVES_FOLLOWED_MAX; move++) {
+    const identifier = await findIdentifier(state, reference)
+    if (identifier === null || identifier.profile === 0) return null
+    const [row] = await state.profiles([identifier.profile])
+    if (row?.alive) return { row, identifier: { kind: identifier.kind, value: identifier.value } }
   }
+  return null
+}
+
+/** The identifier that a reference names, in any profile or none; one in a profile is preferred. */
+export async function findIdentifier(state: StateReader, reference: string): Promise<IdentifierRow | null> {
+  const identifier = parseIdentifier(reference)
+  if (identifier === null) return state.identifierByBirthId(reference)
   const { sources } = identifier.kind === 'phone' ? await state.catalogue() : { sources: [] }
   const rows = await state.identifiersByValue(candidates(identifier, sources))
-  const row = rows.find((candidate) => candidate.profile !== 0)
-  return row === undefined ? null : profileOf(state, row.profile, row)
+  return rows.find((row) => row.profile !== 0) ?? rows[0] ?? null
 }
 
 /** Throws `not_found`. */
@@ -60,13 +70,6 @@ export async function requireProfile(state: StateReader, reference: string): Pro
   const found = await findProfile(state, reference)
   if (found === null) throw new OnefoldError('not_found', { detail: `There is no profile ${reference}.` })
   return found
-}
-
-async function profileOf(state: StateReader, profile: number, identifier: Identifier): Promise<FoundProfile | null> {
-  if (profile === 0) return null
-  const [row] = await state.profiles([profile])
-  if (row === undefined || !row.alive) return null
-  return { row, identifier: { kind: identifier.kind, value: identifier.value } }
 }
 
 /** In the order given. */

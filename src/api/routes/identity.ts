@@ -1,12 +1,19 @@
 // Identity by hand: merge and split. A merge joins the profiles of two identifiers, and takes back the splits that keep them
 // apart; a split is a cannot-link between the identifiers asked for and all others of the profile. Both can be tried dry.
 import { z } from 'zod'
-import type { HandDecisionRow } from '../../pipeline/state-store.ts'
+import type { HandDecisionRow, ProfileRow } from '../../pipeline/state-store.ts'
 import { OnefoldError } from '../../spec/errors.ts'
 import { formatIdentifier, type Identifier, parseIdentifier } from '../../spec/identifier.ts'
 import { type ApiContext, PENDING } from '../context.ts'
 import { partsAfterSplit } from '../dry-split.ts'
-import { candidates, type FoundProfile, requireProfile, viewProfiles } from '../profiles.ts'
+import {
+  candidates,
+  type FoundProfile,
+  findIdentifier,
+  findProfile,
+  requireProfile,
+  viewProfiles,
+} from '../profiles.ts'
 import { type Answer, defineRoute, ok, type Route } from '../route.ts'
 import { identifierInputSchema, identifierSchema, profileSchema } from '../schemas.ts'
 
@@ -74,23 +81,48 @@ export function identityRoutes(context: ApiContext): Route[] {
   ]
 }
 
+/** One side of a merge. An identifier that a split left in no profile can be merged back all the same. */
+interface MergeSide {
+  row: ProfileRow | null
+  identifier: Identifier
+  identifiers: Identifier[]
+}
+
+async function mergeSide(context: ApiContext, reference: string, pointer: string): Promise<MergeSide> {
+  const { state } = context.deps
+  const found = await findProfile(state, reference)
+  if (found !== null) return { ...found, identifiers: await identifiersOf(context, found) }
+  const known = await findIdentifier(state, reference)
+  if (known === null) throw new OnefoldError('not_found', { detail: `There is no profile ${reference}.`, pointer })
+  const identifier = { kind: known.kind, value: known.value }
+  return { row: null, identifier, identifiers: [identifier] }
+}
+
 async function merge(context: ApiContext, input: z.output<typeof mergeSchema>): Promise<Answer> {
   const { state } = context.deps
-  const [a, b] = await Promise.all(input.profiles.map((reference) => requireProfile(state, reference)))
-  if (a === undefined || b === undefined) throw new OnefoldError('invalid_request', { pointer: '/profiles' })
-  if (a.row.id === b.row.id) throw new OnefoldError('conflict', { detail: 'Both are the same profile already.' })
-  const [left, right] = await Promise.all([identifiersOf(context, a), identifiersOf(context, b)])
+  const [a, b] = await Promise.all([
+    mergeSide(context, input.profiles[0], '/profiles/0'),
+    mergeSide(context, input.profiles[1], '/profiles/1'),
+  ])
+  if (formatIdentifier(a.identifier) === formatIdentifier(b.identifier) || (a.row !== null && a.row.id === b.row?.id)) {
+    throw new OnefoldError('conflict', { detail: 'Both are the same profile already.' })
+  }
+  const [left, right] = [a.identifiers, b.identifiers]
   const { handDecisions } = await state.catalogue()
   const lifts = handDecisions.filter((row) => separates(row, left, right)).map((row) => row.offset)
   if (input.dryRun) {
-    const profiles = await viewProfiles(state, [a.row, b.row])
+    const profiles = await viewProfiles(
+      state,
+      [a.row, b.row].filter((row) => row !== null),
+    )
     return ok({ dryRun: true, offset: null, applied: null, lifts, profiles, would: [[...left, ...right]] })
   }
   const { reason, author } = input
   const identifiers: [Identifier, Identifier] = [a.identifier, b.identifier]
   return context.decider.decide({ decision: 'merge', identifiers, lifts, reason, author }, async (offset) => {
-    const profiles = await profilesOf(context, identifiers)
-    return ok({ dryRun: false, offset, applied: profiles.length === 1, lifts, profiles })
+    const numbers = (await state.identifiersByValue(identifiers)).map((row) => row.profile)
+    const applied = numbers.length === 2 && numbers[0] !== 0 && numbers[0] === numbers[1]
+    return ok({ dryRun: false, offset, applied, lifts, profiles: await profilesOf(context, identifiers) })
   })
 }
 

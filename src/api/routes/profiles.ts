@@ -125,18 +125,17 @@ interface ListInput {
 
 /** Exact finds come from the state, so a person is found by identifier even while the analytics engine is away. */
 async function search(deps: ApiDeps, q: string, query: ListInput) {
-  if (query.count !== undefined) {
-    throw new OnefoldError('invalid_request', { detail: 'A search cannot be counted.', pointer: '/count' })
-  }
   const skip = decodeCursor(cursorSchema, query.cursor) ?? 0
   const exact = await exactProfiles(deps, q)
-  const wanted = Math.min(skip + query.limit + 1, SEARCH_MAX)
+  const wanted = query.count === 'exact' ? SEARCH_MAX : Math.min(skip + query.limit + 1, SEARCH_MAX)
   let partial = false
   const text = await deps.history.search(q, wanted).catch((error: unknown) => {
     if (!(error instanceof OnefoldError) || error.code !== 'history_unavailable') throw error
     partial = true
     return []
   })
+  // Beyond the most that is looked for there may be more, and then a count would be no count.
+  if (text.length === SEARCH_MAX) partial = true
   const numbers = [...new Set([...exact, ...text])]
   const shown = numbers.slice(skip, skip + query.limit)
   const rows = new Map((await deps.state.profiles(shown)).filter((row) => row.alive).map((row) => [row.id, row]))
@@ -144,6 +143,7 @@ async function search(deps: ApiDeps, q: string, query: ListInput) {
   return {
     items: await viewProfiles(deps.state, ordered),
     next: numbers.length > skip + query.limit ? encodeCursor(skip + query.limit) : null,
+    ...(query.count === 'exact' ? { count: numbers.length } : {}),
     ...(partial ? { partial: true } : {}),
   }
 }
