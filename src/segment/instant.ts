@@ -17,7 +17,8 @@ export function parseInstant(text: string): number | null {
   // `Date.UTC` would read the years 0 to 99 as 1900 to 1999.
   const date = new Date(0)
   date.setUTCFullYear(Number(year), Number(month) - 1, Number(day))
-  if (date.getUTCDate() !== Number(day) || date.getUTCMonth() !== Number(month) - 1) return null
+  // A day that the month lacks lands in another month.
+  if (date.getUTCMonth() !== Number(month) - 1) return null
   const time = ((Number(hour) * 60 + Number(minute)) * 60 + Number(second)) * 1000
   const offset = (Number(offsetHour) * 60 + Number(offsetMinute)) * 60_000
   return date.getTime() + time + Number(fraction.slice(0, 3).padEnd(3, '0')) - (sign === '-' ? -offset : offset)

@@ -15,7 +15,7 @@ import {
   membersByStreaming,
   prefixAt,
 } from './segments/agreement.ts'
-import { definitions, SEGMENTS } from './segments/definitions.ts'
+import { definitions, later, place, SEGMENTS } from './segments/definitions.ts'
 import { openHistory } from './segments/history.ts'
 import { Clauses, foldEvents, seededNumbers } from './segments/subjects.ts'
 import { makeWorld } from './segments/worlds.ts'
@@ -29,12 +29,6 @@ console.log(`world and definitions: seed ${SEED}`)
 const world = makeWorld(PROFILES, SEED)
 const history = await openHistory(world)
 after(() => history.close())
-
-const place = fc.oneof(
-  { weight: 1, arbitrary: fc.constant(1) },
-  { weight: 1, arbitrary: fc.double({ min: 0, max: 1, noNaN: true }) },
-)
-const later = fc.constantFrom(0, 0, 1, 999, 1000, 5000, 29_999, 30_000, 86_400_000)
 
 test('reference, streaming and SQL name the same members, and no change comes unannounced', () => {
   const seen = { some: 0, all: 0, none: 0, timed: 0 }

@@ -9,19 +9,26 @@ export const LOG_SECONDS = 120
 export const EVENT_NAMES = ['Page Viewed', 'Booked', "Rob'); DROP", 'Ünïcode 😀']
 
 /** Keys on purpose: dotted ones, those of prototypes, those that SQL would have to quote, and the engine's own subcolumns. */
-export const TRAIT_KEYS = ['a', 'b', 'c', 'a.b', '__proto__', 'k`x', "k'x", 'é', 'null', 'size0', 'String', '']
+export const KEYS = ['a', 'b', 'c', 'a.b', '__proto__', 'k`x', "k'x", 'é', 'null', 'size0', 'String', '']
 
+// biome-ignore format: one table
 export const TEXTS = [
   '', 'a', 'A', 'ab', 'abc', 'b', '1', '0', 'true', 'null', '/dermatology/x', '/dermatology', 'é', 'e\u0301', '😀', '\uffff', '😀z',
   'a\nb', 'x\0y', '\0', "it's", 'a\\b', '\ud800', 'a\udc00b', '\ufffd', '%', '{p0:String}', 'derm\tx', 'ſ',
+]
+/** Texts that are instants, on the grid of the log or elsewhere, and such as only look like one. */
+// biome-ignore format: one table
+export const INSTANTS = [
+  ...Array.from({ length: 13 }, (_, index) => new Date(BASE + index * 10_000).toISOString()),
   '2026-01-01', '2026-01-01T00:01:00Z', '2026-01-01T00:00:30.999999Z', '2026-01-01T01:00:45+01:00', '2025-12-31T23:01:10-01:00',
   '2026-02-30', '2026-01-01T24:00:00Z', '2026-01-01T00:00:60Z', '0004-02-29', '1900-02-29', '9999-12-31T23:59:59Z', '2026-01-01T00:02:30Z',
   '2026-01-01 00:01:00Z', '2026-01-01T00:01:00', '2026-01-01T00:01Z', '2026-01-01T00:01:00+24:00', '2300-06-01', '1066-10-14T00:00:00Z',
-] // biome-ignore format: one table
+]
+// biome-ignore format: one table
 export const NUMBERS = [
   0, -0, 1, 2, -1, 1.5, 0.1, 0.1 + 0.2, 0.3, 100, 1e20, 1e21, 1e-7, 2 ** 53, 2 ** 53 + 2, 2 ** 63, -(2 ** 63), 2 ** 64, -1e25, 5e-324,
   1.7976931348623157e308,
-] // biome-ignore format: one table
+]
 
 export interface WorldEvent {
   offset: number
@@ -61,7 +68,8 @@ export interface World {
 const values: fc.Arbitrary<JsonValue> = fc.letrec<{ value: JsonValue; object: JsonObject }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 3 },
-    { weight: 8, arbitrary: fc.constantFrom(...TEXTS) },
+    { weight: 6, arbitrary: fc.constantFrom(...TEXTS) },
+    { weight: 4, arbitrary: fc.constantFrom(...INSTANTS) },
     { weight: 6, arbitrary: fc.constantFrom(...NUMBERS) },
     { weight: 1, arbitrary: fc.boolean() },
     { weight: 1, arbitrary: fc.constant(null) },
@@ -69,13 +77,17 @@ const values: fc.Arbitrary<JsonValue> = fc.letrec<{ value: JsonValue; object: Js
     { weight: 4, arbitrary: tie('object') },
   ),
   object: fc
-    .array(fc.tuple(fc.constantFrom(...TRAIT_KEYS), tie('value')), { maxLength: 4 })
+    .array(fc.tuple(fc.constantFrom('b', 'b', ...KEYS), tie('value')), { maxLength: 4 })
     .map((entries) => Object.fromEntries(entries)),
 })).value
 
+/** Most hold `a`, which most definitions ask about. */
 const objects: fc.Arbitrary<JsonObject> = fc
-  .array(fc.tuple(fc.constantFrom('a', 'a', 'b', 'c', ...TRAIT_KEYS), values), { maxLength: 6 })
-  .map((entries) => Object.fromEntries(entries))
+  .tuple(
+    fc.option(values, { freq: 4 }),
+    fc.array(fc.tuple(fc.constantFrom('b', 'a.b', ...KEYS), values), { maxLength: 3 }),
+  )
+  .map(([a, entries]) => Object.fromEntries(a === null ? entries : [...entries, ['a', a]]))
 
 const profile = fc.record({
   alive: fc.integer({ min: 0, max: 9 }).map((n) => n > 0),
