@@ -19,7 +19,8 @@ export function seededRandom(seed: number): () => number {
 const PATHS = ['/', '/dermatology', '/dermatology/acne', '/cardiology', '/locations', '/book', '/blog/skin', '/about']
 const CONTEXT = {
   library: { name: 'analytics.js', version: 'npm:next-1.84.3' },
-  userAgent: 'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36',
+  userAgent:
+    'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36',
   locale: 'en-US',
   timezone: 'America/New_York',
 }
@@ -40,7 +41,11 @@ export function makeEvent(random: () => number, people: number, number: number, 
   const kind = random()
   const known = person % 2 === 0 ? { userId: `u-${person}` } : {}
   if (kind < 0.12) {
-    const traits = { email: `person${person}@example.com`, plan: random() < 0.3 ? 'pro' : 'free', city: `c${person % 50}` }
+    const traits = {
+      email: `person${person}@example.com`,
+      plan: random() < 0.3 ? 'pro' : 'free',
+      city: `c${person % 50}`,
+    }
     return { ...base, type: 'identify', userId: `u-${person}`, traits, context: CONTEXT }
   }
   if (kind < 0.7) {
@@ -62,7 +67,11 @@ export function benchSegments(): [slug: string, definition: Condition][] {
     within,
   })
   const did = (event: string, within: string, gte = 1): Condition => ({ event, within, count: { gte } })
-  const bought = (gte: number): Condition => ({ event: 'Order Completed', where: { property: 'amount', gte: 100 }, count: { gte } })
+  const bought = (gte: number): Condition => ({
+    event: 'Order Completed',
+    where: { property: 'amount', gte: 100 },
+    count: { gte },
+  })
   const pairs: [string, Condition][] = [
     ['derm', { all: [viewed('/dermatology', 2, '30d'), { not: did('Appointment Booked', '30d') }] }],
     ['cardio', { all: [viewed('/cardiology', 2, '30d'), { not: did('Appointment Booked', '30d') }] }],

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
-import { adminHashes } from './admin-token.ts'
+import { adminHashes } from './api/admin-token.ts'
 import type { ApiWorkerData, TreeStatus } from './api/worker.ts'
 import { ensureBeginning } from './collect/beginning.ts'
 import { createClock } from './collect/clock.ts'
@@ -42,7 +42,7 @@ export async function startApp(config: Config): Promise<App> {
   const door = plays('collect') ? await openDoor(config, logger, counters) : null
   const children = childPlans(config, engineUrl).map((plan) => new SupervisedChild(plan, logger))
   for (const child of children) child.start()
-  const hashes = adminHashes(config, (token) => announceToken(token))
+  const hashes = adminHashes(config.adminToken, config.dataDir, announceToken)
   const api = plays('api')
     ? new ApiThread({ config: withEngine, adminHashes: hashes, version: version(), alone: door === null }, logger)
     : null

@@ -39,7 +39,9 @@ export function forward(request: FastifyRequest, reply: FastifyReply, socketPath
     pipeline(answer, reply.raw, () => upstream.destroy())
   })
   upstream.on('error', (error) => {
-    request.log.warn({ err: error, url: request.url }, 'the API did not answer')
+    // Without a stack: it says nothing more, and a starting tree is asked often.
+    const { code } = error as NodeJS.ErrnoException
+    request.log.warn({ code, url: request.url }, 'the API did not answer')
     unavailable(reply.raw)
   })
   reply.raw.on('close', () => upstream.destroy())

@@ -85,10 +85,10 @@ const MUTANTS: Mutant[] = [
     law: 'a merge by hand',
   },
   {
-    breaks: 'timers fire before the record that passes them',
-    file: 'src/pipeline/events.ts',
-    find: 'const now = draft.logTime\n  if (linked',
-    replace: 'const now = draft.logTime - 1\n  if (linked',
+    breaks: 'an answer that time will change has a timer',
+    file: 'src/pipeline/membership.ts',
+    find: 'if (compiled.timeDependent) nextTimer',
+    replace: 'if (compiled.timeDependent && !isIn) nextTimer',
     law: 'memberships equal the reference',
   },
   {
@@ -130,8 +130,8 @@ const MUTANTS: Mutant[] = [
   {
     breaks: 'the later of two registers wins, by offset where the instants are equal',
     file: 'src/profile/state.ts',
-    find: 'a.offset > b.offset',
-    replace: 'a.offset < b.offset + 2',
+    find: 'a.at > b.at || ',
+    replace: 'a.at >= b.at || ',
     law: 'merging has an identity',
     suite: FOLD_LAWS,
   },
