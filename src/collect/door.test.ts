@@ -1,6 +1,7 @@
 // The door over HTTP: every path, every way to show a key, the answers of the contract, and hostile input.
 import assert from 'node:assert/strict'
 import { request as httpRequest } from 'node:http'
+import { connect } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { basic, openDoor } from '../../test/support/door.ts'
@@ -299,6 +300,26 @@ describe('hostile input', () => {
     const context = { filler: 'x'.repeat(20_000) }
     const answer = await door.post('/v1/batch', { batch, context }, basic('wk-crm'))
     assert.deepEqual([answer.status, answer.body.code], [400, 'request_too_large'])
+  })
+
+  it('survives senders that break off, and serves the next one', async () => {
+    const broken = [
+      'POST /v1/batch HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n{"batch":',
+      'POST /v1/batch HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{"bat',
+      'POST /v1/batch HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
+      'nonsense\r\n\r\n',
+    ]
+    for (const text of broken) {
+      await new Promise<void>((resolve) => {
+        const socket = connect(door.port, '127.0.0.1', () => {
+          socket.write(text)
+          setTimeout(() => socket.destroy(), 20)
+        })
+        socket.on('error', () => {})
+        socket.on('close', () => resolve())
+      })
+    }
+    assert.equal((await door.post('/v1/track', track(), basic('wk-crm'))).status, 200)
   })
 
   it('never answers 5xx to bytes that mean nothing', async () => {

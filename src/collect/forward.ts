@@ -58,7 +58,13 @@ export function forward(request: FastifyRequest, reply: FastifyReply, socketPath
 /** An RFC 9457 problem document, as the API writes them. */
 export function problem(code: ErrorCode): string {
   const { status, message } = ERRORS[code]
-  return JSON.stringify({ type: 'about:blank', title: message, status, code, retryable: ERRORS[code].retryable })
+  return JSON.stringify({
+    type: `urn:onefold:error:${code}`,
+    title: message,
+    status,
+    code,
+    retryable: ERRORS[code].retryable,
+  })
 }
 
 function unavailable(response: ServerResponse): void {
