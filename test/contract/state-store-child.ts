@@ -4,7 +4,8 @@ import { writeSync } from 'node:fs'
 import { openSqliteState } from '../../src/store/sqlite/state.ts'
 import { commitTo, identifierRow, profileRow, setRow } from './state-store-rows.ts'
 
-export const ROWS_PER_COMMIT = 60
+/** More than one list of a look-up, so that a reader without a snapshot would be found out. */
+export const ROWS_PER_COMMIT = 300
 
 async function commitForEver(dataDir: string): Promise<void> {
   const store = openSqliteState(dataDir, { role: 'writer' })

@@ -19,10 +19,15 @@ const CHILD = fileURLToPath(new URL('state-store-child.ts', import.meta.url))
 const IDS = Array.from({ length: ROWS_PER_COMMIT }, (_, index) => index + 1)
 
 let dataDir: string
+/** A failed assertion must not leave one behind: it would keep the test run from ending. */
+const children: ChildProcess[] = []
 before(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'onefold-state-'))
 })
-after(() => rm(dataDir, { recursive: true }))
+after(async () => {
+  for (const child of children) child.kill('SIGKILL')
+  await rm(dataDir, { recursive: true, force: true, maxRetries: 5 })
+})
 
 interface Writer {
   child: ChildProcess
@@ -31,15 +36,18 @@ interface Writer {
 
 async function startWriter(): Promise<Writer> {
   const child = spawn(process.execPath, [CHILD, dataDir], { stdio: ['ignore', 'pipe', 'inherit'] })
+  children.push(child)
   const writer: Writer = { child, lines: [] }
   child.stdout!.on('data', (text: Buffer) => writer.lines.push(...String(text).trim().split('\n')))
-  await once(child.stdout!, 'data')
+  // From the first commit on there is something to compare.
+  while (!writer.lines.some((line) => line.startsWith('done'))) await once(child.stdout!, 'data')
   return writer
 }
 
 async function kill({ child }: Writer): Promise<void> {
+  const closed = once(child, 'close')
   child.kill('SIGKILL')
-  await once(child, 'close')
+  await closed
 }
 
 /** All that one commit wrote bears its number. */
