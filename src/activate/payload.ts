@@ -26,8 +26,9 @@ export async function loadPayloads(
     (offsets.length === 0 ? [] : await sources.log.get(offsets)).map(({ offset, record }) => [offset, record]),
   )
   const payloads = new Map<string, Payload>()
+  const suppressed = await suppressedRows(sources.state, rows)
   for (const row of rows) {
-    if (await isSuppressed(sources.state, row)) {
+    if (suppressed.has(row.id)) {
       payloads.set(row.id, 'suppressed')
     } else if (row.ordinal === 0) {
       const record = records.get(row.offset)
@@ -40,10 +41,27 @@ export async function loadPayloads(
   return payloads
 }
 
-// The person may have been suppressed after the row was planned.
-async function isSuppressed(state: PayloadSources['state'], row: Delivery): Promise<boolean> {
-  if (row.profileId === null) return false
-  const birth = await state.identifierByBirthId(row.profileId)
+/**
+ * Ids of the rows that may not be sent any more, because the person was suppressed after they were planned. Not the exits: with
+ * silence alone the person would stay in the audience for ever (docs/adr/0006).
+ */
+export async function suppressedRows(
+  state: PayloadSources['state'],
+  rows: readonly Delivery[],
+): Promise<ReadonlySet<string>> {
+  const answers = new Map<string, boolean>()
+  const found = new Set<string>()
+  for (const { id, profileId, ordinal, subject } of rows) {
+    if (profileId === null || (ordinal !== 0 && subject.startsWith('segment_exited:'))) continue
+    const answer = answers.get(profileId) ?? (await isSuppressed(state, profileId))
+    answers.set(profileId, answer)
+    if (answer) found.add(id)
+  }
+  return found
+}
+
+async function isSuppressed(state: PayloadSources['state'], profileId: string): Promise<boolean> {
+  const birth = await state.identifierByBirthId(profileId)
   if (birth === null) return false
   if (birth.suppressed) return true
   const [profile] = await state.profiles([birth.profile])

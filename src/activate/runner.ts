@@ -8,7 +8,7 @@ import { type Attempt, failed, refused, scrub } from './attempt.ts'
 import { Bell } from './bell.ts'
 import type { DeliveryLimits } from './limits.ts'
 import { type LaterEntries, nextMembers, noEntriesYet } from './members.ts'
-import { loadPayloads, type Payload, type PayloadSources } from './payload.ts'
+import { loadPayloads, type Payload, type PayloadSources, suppressedRows } from './payload.ts'
 import { comparePlaces, laterPlace } from './place.ts'
 import { changeRows, type PlannedRow, type PlanSources, planStream, type Target } from './plan.ts'
 import type { DeliveryLedger, LedgerRow, MemberSync, StreamPlace } from './port.ts'
@@ -144,11 +144,14 @@ export class DestinationRunner {
     const { ledger, clock, limits } = this.#deps
     const due = await ledger.due(this.#slug, clock.now(), limits.rowsPerReadMax + this.#held.size)
     const rows = due.filter((row) => !this.#held.has(row.id))
+    const remembered = rows.filter((row) => this.#payloads.has(row.id))
     const unknown = rows.filter((row) => !this.#payloads.has(row.id))
     if (unknown.length > 0) {
       const loaded = await loadPayloads(this.#deps, this.#target, unknown)
       for (const [id, payload] of loaded) this.#payloads.set(id, payload)
     }
+    // What is remembered from planning may have waited here while its person was suppressed.
+    for (const id of await suppressedRows(this.#deps.state, remembered)) this.#payloads.set(id, 'suppressed')
     for (const row of rows) this.#held.add(row.id)
     this.#ready.push(...rows)
     this.nextDueAt = rows.length > 0 ? null : await ledger.nextDue(this.#slug)

@@ -149,3 +149,26 @@ it('a retried member that has left, and a person suppressed since, are not told'
     'segment_entered:vip refused no_longer_member',
   ])
 })
+
+it('tells a suppressed person nothing but the exit, were it tried again', async () => {
+  tool.answer = (_request, response) => response.writeHead(tool.received.length === 1 ? 503 : 200).end()
+  const ann = await world.profile('ann')
+  await world.put('hook', { url: `${tool.url}/hook`, segments: ['vip'] })
+  await world.event({ type: 'identify' })
+  await world.change('segment_entered', 'vip', 'ann')
+  const [profile] = await world.state.profiles([ann])
+  const position = await world.state.position()
+  await world.state.commit({
+    ...EMPTY,
+    expected: position,
+    position: { ...position, commit: position.commit + 1 },
+    profiles: [{ ...profile!, suppressed: true }],
+  })
+  await world.change('segment_exited', 'vip', 'ann')
+  await world.delivery.deliveryOnce()
+  world.now += 1000
+  await world.delivery.deliveryOnce()
+  const rows = (await world.rows()).map((row) => `${row.subject} ${row.status} ${row.errorCode}`)
+  assert.deepEqual(rows.sort(), ['segment_entered:vip refused suppressed', 'segment_exited:vip delivered null'])
+  assert.deepEqual(new Set(told()), new Set(['ann Audience Exited']))
+})
