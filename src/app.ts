@@ -39,7 +39,9 @@ export async function startApp(config: Config): Promise<App> {
   const withEngine: Config = { ...config, clickhouseUrl: engineUrl }
   const plays = (role: Config['roles'][number]) => config.roles.includes(role)
   const counters = createCounters()
+  // It listens before anything else starts: with the port taken, nothing is left behind.
   const door = plays('collect') ? await openDoor(config, logger, counters) : null
+  const url = door === null ? `http://${config.host}:${config.port}` : await door.listen()
   const children = childPlans(config, engineUrl).map((plan) => new SupervisedChild(plan, logger))
   for (const child of children) child.start()
   const hashes = adminHashes(config.adminToken, config.dataDir, announceToken)
@@ -49,7 +51,6 @@ export async function startApp(config: Config): Promise<App> {
   const status = () => treeStatus(children, door !== null, counters)
   const posting = setInterval(() => api?.post(status()), STATUS_MS)
   api?.post(status())
-  const url = door === null ? `http://${config.host}:${config.port}` : await door.listen()
   logger.info({ url, roles: config.roles, dataDir: config.dataDir }, 'onefold is listening')
   return {
     url,

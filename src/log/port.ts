@@ -59,7 +59,7 @@ export interface StoredRejection extends Rejection {
   id: number
 }
 
-/** The feed of what the door refused: durable before the answer, bounded by count (oldest go first). Same writer as the log. */
+/** The feed of what the door refused: durable before the answer, bounded by count (oldest go first). The history writer adds the few rows that its engine refuses. */
 export interface RejectedFeed {
   append(rejections: readonly Rejection[]): Promise<void>
   /** Newest first, ids below `before`. */

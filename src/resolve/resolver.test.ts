@@ -131,6 +131,18 @@ const SCENARIOS: Record<string, Scenario> = {
     groups: 'u1 e1\np1 x1',
     refused: '2 p1 cannot_link\n3 p1 cannot_link\n5 x1 cannot_link',
   },
+  'a split drops who stands on its sides, and whoever else was seen with them stays': {
+    sets: 'server: u1 e1 a1\nserver: a1',
+    splits: ['u1 a1 | e1'],
+    groups: 'u1 a1',
+    refused: '1 e1 cannot_link',
+  },
+  'a newcomer between two sides goes with the higher rank': {
+    sets: 'server: u1 e1\nserver: u1 p1 x1',
+    splits: ['u1 | e1 p1'],
+    groups: 'u1 x1',
+    refused: '1 e1 cannot_link\n2 p1 cannot_link',
+  },
   'a split is stronger than a merge by hand': {
     sets: 'server: u1\nserver: u2\nhand: u1 u2',
     splits: ['u1 | u2'],

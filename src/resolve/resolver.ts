@@ -2,8 +2,10 @@
 // set when it first arrives and when a split, a quarantine or a lift re-runs a neighbourhood, so that after a cut everything equals
 // the run of the same log with the cut in force from the first offset.
 //
-// A step tries to join everything the set's eligible identifiers belong to. Where that would break a limit, a cannot-link or the
-// source's trust, the lowest-ranking identifier is dropped and the rest tried again (Segment's demotion).
+// A step tries to join everything the set's eligible identifiers belong to. Where that would break a limit or the source's trust, the
+// lowest-ranking identifier is dropped and the rest tried again (Segment's demotion). Where it would join the sides of a split, the
+// first identifier that stands across it from those above is dropped: somebody drew that line by hand, and whoever is not beyond it
+// stays.
 import type { Kind } from '../spec/kind.ts'
 
 export interface Member {
@@ -56,10 +58,21 @@ export function judgeSet(link: SetLink, groupOf: (id: number) => Group | null, c
     if (reason === null) return { joined, kept, refused }
     // By hand there is nothing to try again: two people were named, and they may not be joined.
     if (link.trust === 'hand') return { joined: [], kept: [], refused: kept.map(({ id }) => ({ id, reason })) }
-    const dropped = kept.pop()
-    if (dropped === undefined) throw new Error('one identifier alone broke a limit')
+    const place = reason === 'cannot_link' ? firstDivided(kept, groupOf, cannotLinks) : kept.length - 1
+    const [dropped] = kept.splice(place, 1)
+    if (dropped === undefined) throw new Error('one identifier alone broke a rule')
     refused.push({ id: dropped.id, reason })
   }
+}
+
+/** Place of the first identifier, by rank, whose group stands across a split from the groups of those above it. */
+function firstDivided(
+  kept: readonly Member[],
+  groupOf: (id: number) => Group | null,
+  cannotLinks: CannotLinks,
+): number {
+  const parts = kept.map((member) => groupOf(member.id)?.members ?? [member])
+  return parts.findIndex((_, index) => joinsBothSides(parts.slice(0, index + 1), cannotLinks))
 }
 
 /** The group that a judgement makes: everything joined, and the identifiers that were in no group. */

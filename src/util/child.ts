@@ -12,7 +12,8 @@ export function endSignal(): AbortSignal {
 }
 
 export function tellReady(): void {
-  process.send?.({ ready: true })
+  // A parent that has just gone is told nothing; `disconnect` ends this process then.
+  process.send?.({ ready: true }, undefined, undefined, () => {})
 }
 
 /** Runs the child's work; ends the process with 0 when the work ends, with 1 when it throws. */

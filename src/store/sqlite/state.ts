@@ -29,17 +29,20 @@ const WRITER_CACHE_BYTES = 64 * 1024 * 1024
  */
 const WRITER_MAPPED_BYTES = 1024 * 1024 * 1024
 const READER_CACHE_BYTES = 16 * 1024 * 1024
+/** On a busy machine the pipeline's process takes long to start, and a reader that gave up would only be started again. */
+const READER_WAIT_MS_MAX = 60_000
 /** Larger logs cost no less in all (measured with 16, 64 and 256 MiB: 34, 29, 30 ms a commit), and the pause grows with them. */
 const CHECKPOINT_BYTES = 64 * 1024 * 1024
 
-/** Opens state.db in `dataDir`. A writer creates it; a reader waits (up to 10 s) until the writer has. */
+/** Opens state.db in `dataDir`. A writer creates it; a reader waits (up to a minute) until the writer has. */
 export function openSqliteState(dataDir: string, options: { role: 'writer' }): StateStore
 export function openSqliteState(dataDir: string, options: { role: 'reader' }): StateReader
 export function openSqliteState(dataDir: string, options: { role: 'writer' | 'reader' }): StateReader {
   const path = join(dataDir, 'state.db')
   if (options.role === 'reader') {
     const migrations = STATE_MIGRATIONS
-    return new SqliteStateReader(openDatabase(path, { migrations, readOnly: true, cacheBytes: READER_CACHE_BYTES }))
+    const limits = { cacheBytes: READER_CACHE_BYTES, waitMsMax: READER_WAIT_MS_MAX }
+    return new SqliteStateReader(openDatabase(path, { migrations, readOnly: true, ...limits }))
   }
   mkdirSync(dataDir, { recursive: true })
   setPageSize(path)
