@@ -16,8 +16,14 @@ import { buildDoor, DOOR_LIMITS } from './collect/door.ts'
 import { GroupCommit } from './collect/group-commit.ts'
 import { serveInlet } from './collect/inlet.ts'
 import { SourceDirectory } from './collect/sources.ts'
+import { SuppressionList } from './collect/suppressions.ts'
 import { apiSocketPath, createLogger, inletPath, openDoorStores } from './compose.ts'
 import { type Config, childEnvironment } from './config.ts'
+import { extractIdentifiers } from './resolve/extract.ts'
+import { isBlocked } from './resolve/kinds.ts'
+import { isOfSuppressed } from './resolve/suppression.ts'
+import type { CanonicalEvent } from './spec/event.ts'
+import { formatIdentifier } from './spec/identifier.ts'
 import { type ChildPlan, SupervisedChild } from './util/supervisor.ts'
 
 /** Children run below the door: two busy processes beside it would cost it more than half its rate. */
@@ -73,9 +79,13 @@ async function openDoor(config: Config, logger: Logger, counters: DoorCounters):
   const clock = createClock(logger)
   const commit = await GroupCommit.open(log, clock, counters)
   const sources = new SourceDirectory()
-  for (const { record } of await log.decisions()) if (record.type === 'decision') sources.apply(record.decision)
+  const suppressions = new SuppressionList()
+  const directories = [sources, suppressions]
+  for (const { record } of await log.decisions()) {
+    if (record.type === 'decision') for (const directory of directories) directory.apply(record.decision)
+  }
   await ensureBeginning({ log, commit, clock, sources, writeKey: config.writeKey })
-  const inlet = await serveInlet({ socketPath: inletPath(config), commit, clock, sources, logger })
+  const inlet = await serveInlet({ socketPath: inletPath(config), commit, clock, directories, logger })
   const { eventBytesMax, requestBytesMax, trustedProxies } = config
   const server: FastifyInstance = await buildDoor({
     commit,
@@ -86,6 +96,7 @@ async function openDoor(config: Config, logger: Logger, counters: DoorCounters):
     trustedProxies,
     logger,
     limits: { ...DOOR_LIMITS, eventBytesMax, requestBytesMax },
+    isSuppressed: (event) => isSuppressed(event, suppressions),
     apiSocket: config.roles.includes('api') ? apiSocketPath(config) : null,
   })
   return {
@@ -100,6 +111,17 @@ async function openDoor(config: Config, logger: Logger, counters: DoorCounters):
       await log.close()
     },
   }
+}
+
+/** By what the event itself carries; with nobody suppressed, as a rule, no event is looked at. */
+function isSuppressed(event: CanonicalEvent, suppressions: SuppressionList): boolean {
+  if (suppressions.isEmpty) return false
+  const context = { sourceKind: 'server' as const, region: undefined, isRegistered: () => true }
+  const { identifiers } = extractIdentifiers(event, context)
+  return isOfSuppressed(identifiers, (one) => {
+    if (isBlocked(one)) return 'ineligible'
+    return suppressions.has(formatIdentifier(one)) ? 'suppressed' : 'free'
+  })
 }
 
 function childPlans(config: Config, engineUrl: string): ChildPlan[] {

@@ -39,7 +39,7 @@ describe('inlet', () => {
   const serve = async () => {
     const clock = createClock(logger)
     const commit = await GroupCommit.open(log, clock, createCounters())
-    return serveInlet({ socketPath, commit, clock, sources, logger })
+    return serveInlet({ socketPath, commit, clock, directories: [sources], logger })
   }
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'inlet-'))

@@ -13,7 +13,6 @@ import type { LogRecord } from '../spec/log-record.ts'
 import { readBody } from './body.ts'
 import type { Clock } from './clock.ts'
 import type { GroupCommit } from './group-commit.ts'
-import type { SourceDirectory } from './sources.ts'
 
 /** A quarantine may name ten thousand identifiers. */
 const BODY_BYTES_MAX = 16 * 1024 * 1024
@@ -26,7 +25,8 @@ export interface InletDeps {
   socketPath: string
   commit: GroupCommit
   clock: Clock
-  sources: SourceDirectory
+  /** What the door keeps of decisions; told once they are on disk. */
+  directories: readonly { apply(decision: Decision): void }[]
   logger: Pick<Logger, 'error'>
 }
 
@@ -88,7 +88,7 @@ async function decide(deps: InletDeps, body: string): Promise<number[]> {
   const records: LogRecord[] = decisions.map((decision) => ({ type: 'decision', receivedAt, decision }))
   const first = await deps.commit.append(records, body.length)
   // Only now: a source that a crash takes back must not have let anybody in.
-  for (const decision of decisions) deps.sources.apply(decision)
+  for (const decision of decisions) for (const directory of deps.directories) directory.apply(decision)
   return decisions.map((_decision, index) => first + index)
 }
 

@@ -3,6 +3,7 @@
 import { type Fact, foldFact } from '../profile/fold.ts'
 import { emptyState } from '../profile/state.ts'
 import type { Trust } from '../resolve/resolver.ts'
+import { isOfSuppressed, type Standing } from '../resolve/suppression.ts'
 import { consentIsProfileFact, consentPreferences } from '../spec/consent.ts'
 import { type CanonicalEvent, eventName, eventProperties } from '../spec/event.ts'
 import { formatIdentifier, type Identifier } from '../spec/identifier.ts'
@@ -46,7 +47,7 @@ export function takeEvent(run: Run, incoming: IncomingEvent, dedupe: Deduplicato
 function refusalOf(run: Run, { source, event, identifiers }: IncomingEvent, dedupe: Deduplicator): VerdictCode | null {
   if (dedupe.isDuplicate(source, event.messageId, run.draft.logTime)) return 'duplicate'
   if (identifiers.length === 0) return 'no_identifier'
-  return isSuppressed(run, identifiers) ? 'suppressed' : null
+  return isOfSuppressed(identifiers, (one) => standingOf(run, one)) ? 'suppressed' : null
 }
 
 /** Files the event under its set, folds it into set and profile, and judges the segments it can change. */
@@ -144,17 +145,9 @@ function matchClauses(run: Run, name: string, event: CanonicalEvent, at: number)
   return watched.has(name) ? index.matching(name, eventProperties(event), at) : NO_CLAUSES
 }
 
-/**
- * A suppressed person's event is one that carries an identifier of theirs that names a person, or whose owner is theirs. A
- * device alone does not suppress whoever else uses it.
- */
-function isSuppressed(run: Run, identifiers: readonly Identifier[]): boolean {
-  let isOwner = true
-  for (const identifier of identifiers) {
-    const entry = run.working.identifier(formatIdentifier(identifier))
-    if (entry !== undefined && !run.working.isEligible(entry)) continue
-    if (entry?.row.suppressed && (isOwner || entry.member.kind.class === 'known')) return true
-    isOwner = false
-  }
-  return false
+function standingOf(run: Run, identifier: Identifier): Standing {
+  const entry = run.working.identifier(formatIdentifier(identifier))
+  if (entry === undefined) return 'free'
+  if (!run.working.isEligible(entry)) return 'ineligible'
+  return entry.row.suppressed ? 'suppressed' : 'free'
 }
