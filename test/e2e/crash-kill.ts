@@ -47,28 +47,38 @@ export async function killOne(
 ): Promise<Kill> {
   const { random, waits } = options
   // Two in three are looked at first.
-  const kill =
+  const { kill, frozen } =
     random() < 0.67 ? await killInside(tree, dataDir, victim, random) : await killBlindly(tree, dataDir, victim)
   if (isChild(victim)) {
     if (waits) await until(`${victim} runs again`, 60_000, () => tree.child(victim) !== null)
-  } else await succeed(tree, victim, random)
+  } else await succeed(tree, victim, { frozen, random })
   if (waits) await tree.ready()
   return kill
 }
 
 /** Starts the next main at once, beside whatever the last one left; orphans must end by themselves. */
-async function succeed(tree: ProcessTree, victim: Victim, random: () => number): Promise<void> {
-  const frozen = tree.processes().filter(({ state }) => state === 'T')
+async function succeed(
+  tree: ProcessTree,
+  victim: Victim,
+  options: { frozen: number | null; random: () => number },
+): Promise<void> {
+  const { frozen, random } = options
   await tree.mainGone()
   tree.start()
-  if (frozen.length > 0) {
+  if (frozen !== null) {
     await sleep(random() * 4000)
-    thaw(frozen.map(({ pid }) => pid))
+    thaw([frozen])
   }
   if (victim !== 'tree') await tree.orphansGone()
 }
 
-async function killInside(tree: ProcessTree, dataDir: string, victim: Victim, random: () => number): Promise<Kill> {
+interface Struck {
+  kill: Kill
+  /** Pid of the child that stands still. */
+  frozen: number | null
+}
+
+async function killInside(tree: ProcessTree, dataDir: string, victim: Victim, random: () => number): Promise<Struck> {
   let pids: number[] | null = null
   for (let look = 1; ; look++) {
     pids ??= await pidsThere(tree, victim)
@@ -80,27 +90,27 @@ async function killInside(tree: ProcessTree, dataDir: string, victim: Victim, ra
     }
     const seen = observe(dataDir, victim)
     if (seen.inside || look >= LOOKS_MAX) {
-      strike(tree, victim, pids)
-      return { victim, ...seen }
+      return { kill: { victim, ...seen }, frozen: strike(tree, victim, pids) }
     }
     thaw(pids)
     await sleep(random() * 12)
   }
 }
 
-async function killBlindly(tree: ProcessTree, dataDir: string, victim: Victim): Promise<Kill> {
+async function killBlindly(tree: ProcessTree, dataDir: string, victim: Victim): Promise<Struck> {
   const pids = await pidsThere(tree, victim)
   const { behind, openBlock } = observe(dataDir, victim)
-  strike(tree, victim, pids)
-  return { victim, inside: null, behind, openBlock }
+  return { kill: { victim, inside: null, behind, openBlock }, frozen: strike(tree, victim, pids) }
 }
 
-function strike(tree: ProcessTree, victim: Victim, pids: readonly number[]): void {
-  const frozen = frozenOf(victim)
-  const child = frozen === null ? null : tree.child(frozen)
-  if (child !== null) signalProcess(child, 'SIGSTOP')
+/** Returns the child that was frozen, if any. */
+function strike(tree: ProcessTree, victim: Victim, pids: readonly number[]): number | null {
+  const name = frozenOf(victim)
+  const frozen = name === null ? null : tree.child(name)
+  if (frozen !== null) signalProcess(frozen, 'SIGSTOP')
   if (victim === 'tree') tree.killAll()
   else for (const pid of pids) signalProcess(pid, 'SIGKILL')
+  return frozen
 }
 
 /** One that is being restarted may be killed as soon as it is there. */
