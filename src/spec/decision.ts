@@ -4,7 +4,17 @@ import { z } from 'zod'
 import { conditionSchema } from './segment.ts'
 import { slugSchema, sourceSchema } from './source.ts'
 
-const identifierSchema = z.strictObject({ kind: z.string().min(1), value: z.string().min(1) })
+/** A kind's name as events may register it; a value as the resolver normalises it: no store could keep a lone surrogate. */
+const identifierSchema = z.strictObject({
+  kind: z
+    .string()
+    .regex(/^[a-z][a-z0-9_.-]{0,99}$/, 'a kind is 1 to 100 of a-z, 0-9, _ . and -, and starts with a letter'),
+  value: z
+    .string()
+    .min(1)
+    .max(500)
+    .refine((value) => value.isWellFormed(), 'a value is well-formed Unicode'),
+})
 const identifiersSchema = z.array(identifierSchema).min(1).max(10_000)
 const byHand = { reason: z.string().max(2000).default(''), author: z.string().max(200).default('') }
 
