@@ -123,6 +123,14 @@ const event: fc.Arbitrary<EventCondition> = fc
     ...(count === null ? {} : { count }),
   }))
 
+/** Bare windows: nothing hides what happens at their ends. */
+const bareWindow: fc.Arbitrary<EventCondition> = fc
+  .tuple(eventNames, fc.integer({ min: 0, max: 120 }), fc.integer({ min: 1, max: 30 }), fc.boolean(), count)
+  .map(([event, from, length, isRolling, count]) => {
+    const at = (seconds: number) => new Date(BASE + seconds * 1000).toISOString()
+    return { event, within: isRolling ? `${length}s` : { from: at(from), to: at(from + length) }, count }
+  })
+
 export const SEGMENTS = new Map<string, Condition>([
   ['viewers', { event: 'Page Viewed', within: '10s' }],
   ['quiet-viewers', { all: [{ segment: 'viewers' }, { not: { event: 'Booked', within: '60s' } }] }],
@@ -132,7 +140,8 @@ export const SEGMENTS = new Map<string, Condition>([
 export const definitions: fc.Arbitrary<Condition> = fc.letrec<{ condition: Condition }>((tie) => ({
   condition: fc.oneof(
     { maxDepth: 4, depthSize: 'small' },
-    { weight: 8, arbitrary: event },
+    { weight: 6, arbitrary: event },
+    { weight: 6, arbitrary: bareWindow },
     { weight: 3, arbitrary: fc.tuple(path, compares).map(([trait, operators]) => ({ trait, ...operators })) },
     { weight: 1, arbitrary: fc.constantFrom('email', 'user_id', "x'y").map((identifier) => ({ identifier })) },
     { weight: 1, arbitrary: fc.constantFrom('marketing', 'ads').map((consent) => ({ consent })) },
