@@ -333,6 +333,21 @@ describe('hostile input', () => {
   })
 })
 
+describe('closing', () => {
+  it('ends the requests it has, and waits for no connection that carries none', async () => {
+    const door = await openDoor()
+    const silent = connect(door.port, '127.0.0.1')
+    const broken = new Promise<void>((resolve) => silent.once('close', () => resolve()))
+    silent.on('error', () => {})
+    await new Promise((resolve) => silent.once('connect', resolve))
+    const answer = door.post('/v1/track', track(), basic('wk-crm'))
+    while (door.counters.requests === 0) await new Promise((resolve) => setImmediate(resolve))
+    await door.close()
+    await broken
+    assert.equal((await answer).status, 200)
+  })
+})
+
 describe('when storage fails', () => {
   it('answers 503 with code and message while the log refuses, and 200 afterwards', async () => {
     let full = true

@@ -1,5 +1,6 @@
 // The door: the one HTTP server of Onefold. It serves what SDKs call, collection and the documents SDKs start with, and
 // hands everything else to the API. It must keep its event loop free: nothing here reads the log or a store.
+import type { Socket } from 'node:net'
 import cors, { type FastifyCorsOptions } from '@fastify/cors'
 import Fastify, {
   type FastifyBaseLogger,
@@ -41,6 +42,7 @@ export interface DoorDeps {
 export const DOOR_LIMITS = { batchEventsMax: 2500, depthMax: 64, messageIdLengthMax: 100 } as const
 
 const REQUEST_MS_MAX = 120_000
+const SWEEP_MS = 50
 // Identifiers stand in the paths of the API; node:http bounds a request's head at 16 KB.
 const PATH_PART_LENGTH_MAX = 16_384
 
@@ -68,14 +70,27 @@ export async function buildDoor(deps: DoorDeps): Promise<FastifyInstance> {
   })
   await app.register((scope) => sdkRoutes(scope, deps))
   await app.register(async (scope) => apiRoutes(scope, deps))
-  app.addHook('preClose', async () => sweepIdle(app))
+  closePromptly(app)
   return app
 }
 
-/** A connection that falls idle only after closing began would otherwise hold the shutdown up until it times out. */
-function sweepIdle(app: FastifyInstance): void {
-  const sweep = setInterval(() => app.server.closeIdleConnections(), 50)
-  app.server.once('close', () => clearInterval(sweep))
+/**
+ * Closing waits for requests, and must not wait for connections that carry none: those that fall idle only after it began,
+ * and those that never said a word, which browsers open in advance and node:http takes for busy for a minute.
+ */
+function closePromptly(app: FastifyInstance): void {
+  const sockets = new Set<Socket>()
+  app.server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  app.addHook('preClose', async () => {
+    const sweep = setInterval(() => {
+      app.server.closeIdleConnections()
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
+    }, SWEEP_MS)
+    app.server.once('close', () => clearInterval(sweep))
+  })
 }
 
 async function sdkRoutes(scope: FastifyInstance, deps: DoorDeps): Promise<void> {
