@@ -42,6 +42,8 @@ const REFUSED: [input: unknown, pointer: string, says: RegExp][] = [
   [{ all: [] }, '/all', /empty/],
   [{ all: Array(101).fill(leaf) }, '/all', /at most 100/],
   [{ any: Array(6).fill({ all: Array(100).fill(leaf) }) }, '/any/4/all/94', /at most 500 conditions/],
+  [{ all: Array(3).fill({ any: Array(67).fill({ event: 'A' }) }) }, '', /201 event conditions where 200/],
+  [{ all: Array(51).fill({ trait: 'a', before: '2026-01-01' }) }, '', /51 comparisons with/],
   [{ all: [leaf], any: [leaf] }, '', /both `all` and `any`/],
   [{ 'a/b~c': 1, trait: 'a', eq: 1 }, '/a~1b~0c', /not known/],
   [JSON.parse('{"__proto__":{"trait":"a"},"trait":"a","eq":1}'), '/__proto__', /not known/],
@@ -105,6 +107,9 @@ test('a definition that would grow without end by references is refused, and so 
     segments.set(`s${level}`, { all: [{ segment: `s${level - 1}` }, { segment: `s${level - 1}` }] })
   }
   const twice = { all: [{ segment: 's8' }, { segment: 's8' }] }
-  assert.throws(() => checkDefinition(twice, { segments }), /too large/)
-  assert.throws(() => checkDefinition({ all: Array(50).fill(leaf) }, { segments, slug: 's0' }), /`s\d`.*too large/)
+  assert.throws(() => checkDefinition(twice, { segments }), /conditions where 1000 are allowed/)
+  assert.throws(
+    () => checkDefinition({ all: Array(50).fill(leaf) }, { segments, slug: 's0' }),
+    /`s\d`.*conditions where 1000 are allowed/,
+  )
 })

@@ -11,12 +11,19 @@ import { allReferences, expandedSize, type Size, surveyDefinition } from './refe
 export const DEFINITION_DEPTH_MAX = 20
 /** Conditions in one definition, property conditions included. */
 export const DEFINITION_NODES_MAX = 500
-/** With references expanded: a short chain of definitions that name each other twice would grow without end. */
-export const EXPANDED_NODES_MAX = 1000
 /** JSON of the definition; the operands travel with every query. */
 export const DEFINITION_LENGTH_MAX = 65_536
-export const EXPANDED_DEPTH_MAX = 60
-export const EXPANDED_LENGTH_MAX = 131_072
+/**
+ * With references expanded: a short chain of definitions that name each other twice would grow without end. Event conditions
+ * and instants are what the engine is slow to plan: these limits keep the planning of any preview at one or two seconds.
+ */
+export const EXPANDED_MAX: { [K in keyof Size]: [most: number, noun: string] } = {
+  nodes: [1000, 'conditions'],
+  depth: [60, 'levels of conditions'],
+  events: [200, 'event conditions'],
+  instants: [50, 'comparisons with `before`, `after` or `withinLast`'],
+  length: [131_072, 'characters of JSON'],
+}
 
 const SUGGESTIONS_AMONG_MAX = 1000
 
@@ -93,9 +100,8 @@ function checkReferences(condition: Condition, context: CheckContext, root: Plac
       refuse(place, `The segment \`${named}\` is itself defined by \`${slug}\`; segments cannot refer in a circle.`)
     }
   }
-  if (isTooLarge(expandedSize(condition, segments))) {
-    refuse(root, 'With the segments it refers to, the definition is too large.')
-  }
+  const excess = excessOf(expandedSize(condition, segments))
+  if (excess !== null) refuse(root, `With the segments it refers to, the definition has ${excess}.`)
   if (slug !== undefined) checkDependents(condition, segments, slug, root)
 }
 
@@ -110,12 +116,15 @@ function checkDependents(
   const sizes = new Map<string, Size>()
   for (const [other, definition] of segments) {
     if (other === slug || !allReferences(definition, segments).has(slug)) continue
-    if (isTooLarge(expandedSize(definition, changed, sizes))) {
-      refuse(root, `The segment \`${other}\`, which refers to this one, would become too large.`)
-    }
+    const excess = excessOf(expandedSize(definition, changed, sizes))
+    if (excess !== null) refuse(root, `The segment \`${other}\`, which refers to this one, would have ${excess}.`)
   }
 }
 
-function isTooLarge({ nodes, depth, length }: Size): boolean {
-  return nodes > EXPANDED_NODES_MAX || depth > EXPANDED_DEPTH_MAX || length > EXPANDED_LENGTH_MAX
+/** What is too much, in words; null where nothing is. */
+function excessOf(size: Size): string | null {
+  for (const [name, [most, noun]] of Object.entries(EXPANDED_MAX) as [keyof Size, [number, string]][]) {
+    if (size[name] > most) return `${size[name]} ${noun} where ${most} are allowed`
+  }
+  return null
 }
