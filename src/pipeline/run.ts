@@ -41,7 +41,7 @@ export class Run {
     const entry = this.working.addIdentifier({
       ...identifier,
       id: this.counters.nextIdentifier++,
-      birthId: birthId(Buffer.from(genesis.birthKey, 'hex'), this.draft.offset, this.#births++),
+      birthId: birthId(genesis.birthKey, this.draft.offset, this.#births++),
       firstAt,
       profile: 0,
       suppressed: false,
