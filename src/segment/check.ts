@@ -15,7 +15,7 @@ export const DEFINITION_NODES_MAX = 500
 export const DEFINITION_LENGTH_MAX = 65_536
 /**
  * With references expanded: a short chain of definitions that name each other twice would grow without end. Event conditions
- * and instants are what the engine is slow to plan: these limits keep the planning of any preview at one or two seconds.
+ * and instants are what the engine is slow to plan: these limits keep the planning of the worst preview at a few seconds (3.5 s measured).
  */
 export const EXPANDED_MAX: { [K in keyof Size]: [most: number, noun: string] } = {
   nodes: [1000, 'conditions'],
