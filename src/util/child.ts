@@ -5,6 +5,8 @@ export function endSignal(): AbortSignal {
   const ending = new AbortController()
   const end = () => ending.abort()
   process.once('disconnect', end)
+  // The parent may have gone while this process was still loading its modules: that event has passed unheard.
+  if (process.connected === false) end()
   process.once('SIGTERM', end)
   // Ctrl-C reaches the whole group; the parent decides the order of ending.
   process.on('SIGINT', () => {})
