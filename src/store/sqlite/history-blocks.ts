@@ -52,6 +52,8 @@ export class SqliteHistoryBlocks implements HistoryBlocks {
     return this.#db.transaction(() => {
       const last = this.#row()
       if (last?.open) throw new Error(`block ${last.block.number} is still open`)
+      // A writer that outlived its parent may come here with an old place in hand, after its successor has gone on.
+      if (last !== null && from < last.block.next) throw new Error(`offset ${from} is in block ${last.block.number}`)
       const block = { number: last === null ? this.#firstNumber : last.block.number + 1, from, next }
       this.#db.prepare(BEGIN).run(block.number, from, next)
       return block
