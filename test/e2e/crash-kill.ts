@@ -30,12 +30,14 @@ export interface Kill {
   openBlock: boolean
 }
 
-/** Everybody in turn; every other time main's turn comes, one of its children is frozen, each child in turn. */
+/** What stands still while main is killed, from one of its turns to the next. */
+const FROZEN: (ChildName | null)[] = [null, 'history', 'pipeline', 'engine', null, 'deliver']
+
+/** Everybody in turn. */
 export function victimOf(round: number): Victim {
   const turn = TURNS[round % TURNS.length]!
-  const cycle = Math.floor(round / TURNS.length)
-  if (turn !== 'main' || cycle % 2 === 0) return turn
-  return `main, ${CHILDREN[Math.floor(cycle / 2) % CHILDREN.length]!} frozen`
+  const frozen = FROZEN[Math.floor(round / TURNS.length) % FROZEN.length] ?? null
+  return turn === 'main' && frozen !== null ? `main, ${frozen} frozen` : turn
 }
 
 /** Kills the victim, and brings the tree back to where everything runs again, or at least has been started. */
