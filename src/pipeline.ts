@@ -27,12 +27,16 @@ export interface PipelineDependencies {
   batchRecordsMax?: number
   /** Rows kept decoded, per kind of row and generation. */
   cacheEntriesMax?: number
+  /** Sets or profiles per chunk of a backfill. */
+  backfillRowsMax?: number
   /** Rules for kinds of identifier; the defaults of src/resolve/kinds.ts. */
   kindOf?: KindOf
 }
 
 const BATCH_RECORDS_MAX = 2000
 const CACHE_ENTRIES_MAX = 50_000
+/** A chunk holds up the stream for as long as it takes: some 100 ms. */
+const BACKFILL_ROWS_MAX = 2000
 /** Profiles whose timers are taken in one transaction. */
 const DUE_PROFILES_MAX = 5000
 
@@ -41,6 +45,7 @@ export class Pipeline {
   readonly #state: StateStore
   readonly #backfill: BackfillSource
   readonly #batchRecordsMax: number
+  readonly #backfillRowsMax: number
   readonly #registry: Registry
   readonly #working: WorkingSet
   readonly #counters: Counters
@@ -52,6 +57,7 @@ export class Pipeline {
     this.#state = dependencies.state
     this.#backfill = dependencies.backfill
     this.#batchRecordsMax = dependencies.batchRecordsMax ?? BATCH_RECORDS_MAX
+    this.#backfillRowsMax = dependencies.backfillRowsMax ?? BACKFILL_ROWS_MAX
     this.#registry = registry
     this.#position = position
     this.#counters = counters
@@ -104,15 +110,17 @@ export class Pipeline {
   async stepBackfill(): Promise<boolean> {
     if (!this.hasBackfill) return false
     const run = this.#begin(this.#position.logTime, [])
-    if (!(await advanceBackfill(run, this.#state, this.#backfill))) return false
+    if (!(await advanceBackfill(run, this.#state, this.#backfill, this.#backfillRowsMax))) return false
     await this.#commit(run)
     return true
   }
 
   /** Steps until the log is at its end and no backfill can go on: for tests and rebuilds. */
   async drain(): Promise<void> {
-    while ((await this.step()) || (await this.stepBackfill())) {
-      // Each call did one transaction.
+    for (;;) {
+      const stepped = await this.step()
+      const filled = await this.stepBackfill()
+      if (!stepped && !filled) return
     }
   }
 

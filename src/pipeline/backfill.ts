@@ -21,9 +21,6 @@ export interface BackfillSource {
   }): Promise<{ set: number; clause: number; timestamps: number[] }[]>
 }
 
-const SETS_PER_CHUNK = 5000
-const PROFILES_PER_CHUNK = 2000
-
 /** Registers the job of a segment that was just defined. */
 export function startBackfill(run: Run, segment: Segment): void {
   const { registry, draft, counters } = run
@@ -45,14 +42,19 @@ export function startBackfill(run: Run, segment: Segment): void {
  * Does one chunk of the oldest job. Returns false when it had to wait (history has not come that far), with nothing drafted.
  * Jobs run one after another, so that a clause which an earlier one completes is complete when a later one needs it.
  */
-export async function advanceBackfill(run: Run, store: StateStore, source: BackfillSource): Promise<boolean> {
+export async function advanceBackfill(
+  run: Run,
+  store: StateStore,
+  source: BackfillSource,
+  rowsMax: number,
+): Promise<boolean> {
   const row = [...run.registry.backfills.values()].sort((a, b) => a.below - b.below || a.segment - b.segment)[0]
   if (row === undefined) return false
   const live = run.registry.segments.get(row.segment)
   if (live === undefined) throw new Error(`backfill of a segment that is gone: ${row.segment}`)
   if (row.phase === 'fold') {
-    if (!(await foldChunk(run, row, live.compiled.clauses, store, source))) return false
-  } else await evaluateChunk(run, row, live.segment, store)
+    if (!(await foldChunk(run, row, live.compiled.clauses, { store, source, rowsMax }))) return false
+  } else await evaluateChunk(run, row, live.segment, { store, rowsMax })
   return true
 }
 
@@ -60,8 +62,7 @@ async function foldChunk(
   run: Run,
   row: BackfillRow,
   needed: readonly number[],
-  store: StateStore,
-  source: BackfillSource,
+  { store, source, rowsMax }: { store: StateStore; source: BackfillSource; rowsMax: number },
 ): Promise<boolean> {
   const { registry, draft, counters } = run
   if (row.clauses.length === 0) {
@@ -82,12 +83,12 @@ async function foldChunk(
   }
   if (!(await source.isReady(row.below))) return false
   const clauses = row.clauses.map((id) => registry.clause(id).clause)
-  const query = { clauses, below: row.below, afterSet: row.cursor, setsMax: SETS_PER_CHUNK }
+  const query = { clauses, below: row.below, afterSet: row.cursor, setsMax: rowsMax }
   const found = await source.clauseTimestamps(query)
   await foldFound(run, row, found, store)
   const sets = new Set(found.map(({ set }) => set))
   row.done = Math.min(row.total, row.done + sets.size)
-  if (sets.size < SETS_PER_CHUNK) {
+  if (sets.size < rowsMax) {
     for (const id of row.clauses) registry.completeClause(id)
     Object.assign(row, { clauses: [], cursor: 0 })
   } else row.cursor = Math.max(...sets)
@@ -129,12 +130,17 @@ async function foldFound(
   }
 }
 
-async function evaluateChunk(run: Run, row: BackfillRow, segment: Segment, store: StateStore): Promise<void> {
+async function evaluateChunk(
+  run: Run,
+  row: BackfillRow,
+  segment: Segment,
+  { store, rowsMax }: { store: StateStore; rowsMax: number },
+): Promise<void> {
   const { working, draft, registry, counters } = run
-  const rows = await store.profilesAfter(row.cursor, PROFILES_PER_CHUNK)
+  const rows = await store.profilesAfter(row.cursor, rowsMax)
   const profiles = rows.map((profile) => working.adoptProfile(profile))
   if (registry.usesIdentifiers) await working.loadIdentifiersById(profiles.flatMap(({ identifiers }) => identifiers))
-  const last = rows.length < PROFILES_PER_CHUNK
+  const last = rows.length < rowsMax
   row.cursor = last ? counters.nextIdentifier : rows.at(-1)!.id
   row.done = last ? row.total : Math.min(row.total, row.cursor)
   const live = registry.segments.get(segment.id)!

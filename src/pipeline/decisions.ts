@@ -2,6 +2,7 @@
 // the neighbourhood they can change. A decision is a transaction of its own, because its reads depend on what it says.
 import { foldFact } from '../profile/fold.ts'
 import { normaliseIdentifier } from '../resolve/kinds.ts'
+import { allReferences } from '../segment/references.ts'
 import type { Decision, DecisionOf } from '../spec/decision.ts'
 import { formatIdentifier, type Identifier, parseIdentifier } from '../spec/identifier.ts'
 import { startBackfill } from './backfill.ts'
@@ -45,14 +46,18 @@ const HANDLERS: Handlers = {
     if (renamedOnly) before.name = name
     const segment = renamedOnly ? before : registry.putSegment({ slug, name, definition }, draft.offset)
     draft.segments.add(segment)
-    if (!renamedOnly) startBackfill(run, segment)
+    if (renamedOnly) return
+    startBackfill(run, segment)
+    rejudgeReferring(run, slug)
   },
-  segment_removed: async ({ registry, draft }, { slug }) => {
+  segment_removed: async (run, { slug }) => {
+    const { registry, draft } = run
     const segment = registry.segmentBySlug(slug)
     if (segment === null) return
     registry.removeSegment(segment.id)
     draft.segmentsRemoved.push(segment.id)
     draft.backfillsDone.push(segment.id)
+    rejudgeReferring(run, slug)
   },
   merge: async (run, decision, store) => {
     const texts = decision.identifiers.map(formatIdentifier)
@@ -83,6 +88,17 @@ const HANDLERS: Handlers = {
     const answers = Object.entries(purposes)
     for (const entry of await bearAll(run, identifiers)) await foldConsent(run, entry, answers)
   },
+}
+
+/** A segment that refers to another holds its definition within its own: it answers anew for everybody. */
+function rejudgeReferring(run: Run, slug: string): void {
+  const definitions = run.registry.definitions()
+  for (const { segment } of run.registry.live) {
+    if (segment.slug === slug || !allReferences(segment.definition, definitions).has(slug)) continue
+    segment.status = 'backfilling'
+    run.draft.segments.add(segment)
+    startBackfill(run, segment)
+  }
 }
 
 function addHandDecision(

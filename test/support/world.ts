@@ -9,7 +9,7 @@ import { decodeState, presentConsent, presentTraits } from '../../src/profile/re
 import { kindOf } from '../../src/resolve/kinds.ts'
 import type { Decision } from '../../src/spec/decision.ts'
 import type { CanonicalEvent, JsonObject } from '../../src/spec/event.ts'
-import { formatIdentifier } from '../../src/spec/identifier.ts'
+import { formatIdentifier, type Identifier, parseIdentifier } from '../../src/spec/identifier.ts'
 import type { Kind } from '../../src/spec/kind.ts'
 import type { LogRecord } from '../../src/spec/log-record.ts'
 import type { Condition } from '../../src/spec/segment.ts'
@@ -174,7 +174,9 @@ export interface Ran {
 /** Runs the records through a fresh pipeline to the end of the log. */
 export async function runWorld(
   records: readonly LogRecord[],
-  options: Partial<Pick<PipelineDependencies, 'batchRecordsMax' | 'kindOf' | 'cacheEntriesMax'>> = {},
+  options: Partial<
+    Pick<PipelineDependencies, 'batchRecordsMax' | 'kindOf' | 'cacheEntriesMax' | 'backfillRowsMax'>
+  > = {},
 ): Promise<Ran> {
   const log = new MemoryLog()
   await log.append(records)
@@ -236,3 +238,27 @@ export async function countLimited(state: StateReader): Promise<number> {
   const sets = await state.sets(Array.from({ length: nextSet - 1 }, (_, index) => index + 1))
   return sets.filter(({ refused }) => refused.some(({ reason }) => reason === 'limit')).length
 }
+
+/** A cut of what came of the world: one side of a profile split off, or some identifiers quarantined. */
+export async function cutOf(
+  ran: Ran,
+  seed: { kind: 'split' | 'quarantine'; profile: number; mask: number },
+): Promise<Decision | null> {
+  const drawn = (await drawState(ran.state)) as { profiles: { identifiers: string[] }[] }
+  const large = drawn.profiles.filter(({ identifiers }) => identifiers.length > 1)
+  const profile = large[seed.profile % Math.max(1, large.length)]
+  if (profile === undefined) return null
+  const parse = (text: string): Identifier => parseIdentifier(text)!
+  const a = profile.identifiers.filter((_, index) => (seed.mask >> index) & 1).map(parse)
+  const b = profile.identifiers.filter((_, index) => !((seed.mask >> index) & 1)).map(parse)
+  if (a.length === 0 || b.length === 0) return null
+  const by = { reason: '', author: '' }
+  if (seed.kind === 'split') return { decision: 'split', a, b, ...by }
+  return { decision: 'quarantine', identifiers: a.slice(0, 2), ...by }
+}
+
+export const cutSeedArbitrary = fc.record({
+  kind: fc.constantFrom('split' as const, 'quarantine' as const),
+  profile: fc.nat(20),
+  mask: fc.integer({ min: 1, max: 254 }),
+})
