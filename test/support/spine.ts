@@ -101,14 +101,15 @@ export class Spine {
     assert.deepEqual(answer, { status: 200, body: { success: true } })
   }
 
-  /** The profile as the API shows it, once it is there and as wished. */
-  async profile(ref: string, isAsWished: (profile: Answer['body']) => boolean = () => true): Promise<Answer['body']> {
-    let last: Answer | null = null
-    await until(`profile ${ref}, last seen ${JSON.stringify(last)}`, WAIT_MS_MAX, async () => {
-      last = await this.api('GET', `/api/v1/profiles/${encodeURIComponent(ref)}`)
-      return last.status === 200 && isAsWished(last.body)
+  /** The profile as the API shows it, once it is there. */
+  async profile(ref: string): Promise<Answer['body']> {
+    let shown: Answer['body'] = null
+    await until(`there is a profile ${ref}`, WAIT_MS_MAX, async () => {
+      const { status, body } = await this.api('GET', `/api/v1/profiles/${encodeURIComponent(ref)}`)
+      shown = body
+      return status === 200
     })
-    return (last as Answer | null)?.body
+    return shown
   }
 
   /** Newest first. */
