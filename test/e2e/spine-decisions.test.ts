@@ -2,10 +2,23 @@
 // quarantine unlinks and its lifting links again, and of a suppressed person one exit is told and then nothing.
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import type { Sent } from '../support/delivery.ts'
 import { type Answer, Spine, WAIT_MS_MAX } from '../support/spine.ts'
 import { until } from '../support/tree.ts'
 
 type Shown = Answer['body']
+
+const TWO_PEOPLE = [
+  { type: 'track', anonymousId: 'a-phone', event: 'Order Completed', properties: { n: 1 }, messageId: 's1' },
+  {
+    type: 'identify',
+    userId: 'una',
+    anonymousId: 'a-phone',
+    traits: { email: 'una@x.com', plan: 'free', age: 30 },
+  },
+  { type: 'identify', anonymousId: 'b-tablet', traits: { email: 'duo@x.com', plan: 'pro', city: 'Bonn' } },
+  { type: 'track', anonymousId: 'b-tablet', event: 'Order Completed', properties: { n: 2 } },
+]
 
 describe('decisions by hand', () => {
   let spine: Spine
@@ -31,17 +44,7 @@ describe('decisions by hand', () => {
     await spine.segment('buyers', { event: 'Order Completed', count: { gte: 2 }, within: '30d' })
     await spine.segment('pros', { trait: 'plan', eq: 'pro' })
     await spine.hook('shop', { segments: ['buyers', 'pros'] })
-    await spine.send(
-      { type: 'track', anonymousId: 'a-phone', event: 'Order Completed', properties: { n: 1 }, messageId: 's1' },
-      {
-        type: 'identify',
-        userId: 'una',
-        anonymousId: 'a-phone',
-        traits: { email: 'una@x.com', plan: 'free', age: 30 },
-      },
-      { type: 'identify', anonymousId: 'b-tablet', traits: { email: 'duo@x.com', plan: 'pro', city: 'Bonn' } },
-      { type: 'track', anonymousId: 'b-tablet', event: 'Order Completed', properties: { n: 2 } },
-    )
+    await spine.send(...TWO_PEOPLE)
     await spine.settled()
     await spine.told('shop', 1)
     const [una, duo] = [await draw('user_id:una'), await draw('email:duo@x.com')]
@@ -81,10 +84,7 @@ describe('decisions by hand', () => {
 
     // One transition per profile whose answer changed; a split is the mirror of the merge, and each part is told by its own ids.
     await spine.told('shop', 6)
-    const told = bodiesOf('shop').map(({ event, properties, context }) => {
-      const ids = (context['externalIds'] as { id: string }[]).map(({ id }) => id).sort()
-      return `${event} ${properties['audience_key']}: ${ids.join(' ')}`
-    })
+    const told = bodiesOf('shop').map(changeLine)
     const [ofUna, ofDuo] = ['a-phone una una@x.com', 'b-tablet duo@x.com']
     const ofBoth = 'a-phone b-tablet duo@x.com una una@x.com'
     assert.deepEqual(told.sort(), [
@@ -188,4 +188,10 @@ describe('decisions by hand', () => {
 
 function messageIds({ events }: Shown): string[] {
   return events.map(({ messageId }: Shown) => messageId).sort()
+}
+
+/** What a destination is told of a change, and by which identifiers. */
+function changeLine({ event, properties, context }: Sent): string {
+  const ids = (context['externalIds'] as { id: string }[]).map(({ id }) => id).sort()
+  return `${event} ${properties['audience_key']}: ${ids.join(' ')}`
 }
