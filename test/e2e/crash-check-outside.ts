@@ -37,6 +37,7 @@ export async function withEngine<T>(dataDir: string, work: (ask: Ask) => Promise
     return result
   } finally {
     const gone = once(engine, 'exit')
+    // It ends as it would without its parent.
     engine.disconnect()
     await gone
   }
@@ -64,6 +65,7 @@ export async function checkHistory(ask: Ask, state: StateReader): Promise<{ rows
     assert.deepEqual(stored, expected, `history of offsets ${from} to ${below}`)
     rows += stored.length
   }
+  // A block stored twice shows above; rows beyond the log would show here.
   assert.deepEqual(await ask('SELECT count() FROM events'), [[rows]], 'history holds nothing else')
   await checkMoves(ask, state)
   await checkProfiles(ask, state)
@@ -127,6 +129,7 @@ export async function checkDeliveries(
     const own = rows.filter((row) => row.destination === destination.slug)
     const syncs = await stores.ledger.syncs(destination.slug)
     const told = await expectedOf(stores, destination, syncs, changes)
+    // Rows of members (ordinal -1) depend on when the destination began to list a segment, and are held to less.
     const stream = own.filter(({ ordinal }) => ordinal >= 0)
     const drawn = stream.map((row) => `${row.offset}.${row.ordinal} ${row.subscription} ${row.subject}`)
     assert.deepEqual(drawn.sort(), [...told.keys()].sort(), `ledger rows of ${destination.slug}`)
@@ -144,6 +147,7 @@ export async function checkDeliveries(
     assert.equal(row.status, 'delivered', `${row.id} ${row.subject}: ${row.errorCode} ${row.errorMessage}`)
     assert.ok((target.told.get(row.id)?.successes ?? 0) > 0, `${row.id} is delivered, and the tool never said yes`)
   }
+  // At least once under each key, and never under another: the tool can tell repeats by the key alone.
   const known = new Set(rows.map(({ id }) => id))
   for (const key of target.told.keys())
     assert.ok(known.has(key), `the tool was told under ${key}, which the ledger lacks`)
@@ -159,6 +163,7 @@ async function expectedOf(
   changes: readonly Change[],
 ): Promise<Map<string, string>> {
   const told = new Map<string, string>()
+  // From the place behind everything committed when it was made: neither earlier events nor a gap.
   const start = destination.startsAt
   assert.ok(start !== null)
   if (destination.subscriptions.some(({ name }) => name === 'orders')) {

@@ -56,6 +56,7 @@ export async function checkLog(
         continue
       }
       found.events += 1
+      // The first one in the log is the one that counts, whether or not its sender lived to hear so.
       const number = numberOf(record.event.messageId, load)
       const isFirst = !firsts.has(record.event.messageId)
       if (isFirst) firsts.set(record.event.messageId, offset)
@@ -70,6 +71,7 @@ export async function checkLog(
       assertAsSent(record.event, sent.body)
     }
   }
+  // All of them: the load ends only when everything it made is acknowledged.
   for (let number = 0; number < load.made; number++) {
     assert.ok(firsts.has(load.eventOf(number).body.messageId), `event ${number} was acknowledged and is not in the log`)
   }
@@ -102,9 +104,11 @@ export async function checkState(log: EventLog, state: StateReader): Promise<{ p
     const records = await log.read({ from, recordsMax: PAGE, below: next })
     await copy.append(records.map(({ record }) => record))
   }
+  // Batches end elsewhere, backfills read the log instead of history, nothing is ever reopened: none of it may matter.
   const reference = new MemoryStateStore()
   const pipeline = await Pipeline.open({ log: copy, state: reference, backfill: logBackfill(copy, reference) })
   await pipeline.drain()
+  // Numbers of sets and profiles are given in log order, so even they must be the same.
   for (let from = 0; from < next; from += PAGE) {
     const below = Math.min(next, from + PAGE)
     assert.deepEqual(await state.verdicts(from, below), await reference.verdicts(from, below), 'verdicts')
@@ -132,6 +136,7 @@ export async function readPeople(log: EventLog, state: StateReader): Promise<Per
   return (await state.profiles(ids))
     .filter(({ alive }) => alive)
     .map((profile) => {
+      // Traits and consent are the fold's, which the run in memory has confirmed; events are counted anew.
       const decoded = decodeState(profile.state)
       const own = profile.identifiers.map((id) => identifiers.get(id)!)
       return {

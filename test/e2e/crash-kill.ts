@@ -33,11 +33,19 @@ export interface Kill {
 /** What stands still while main is killed, from one of its turns to the next. */
 const FROZEN: (ChildName | null)[] = [null, 'history', 'pipeline', 'engine', null, 'deliver']
 
-/** Everybody in turn. */
-export function victimOf(round: number): Victim {
+/** Everybody in turn; or always `only`, to look closely at one. */
+export function victimOf(round: number, only = ''): Victim {
+  if (only !== '') return asVictim(only)
   const turn = TURNS[round % TURNS.length]!
   const frozen = FROZEN[Math.floor(round / TURNS.length) % FROZEN.length] ?? null
   return turn === 'main' && frozen !== null ? `main, ${frozen} frozen` : turn
+}
+
+function asVictim(text: string): Victim {
+  const known: Victim[] = [...TURNS, ...CHILDREN.map((name): Victim => `main, ${name} frozen`)]
+  const found = known.find((victim) => victim === text)
+  if (found === undefined) throw new Error(`nobody is called ${JSON.stringify(text)}; victims are ${known.join('; ')}`)
+  return found
 }
 
 /** Kills the victim, and brings the tree back to where everything runs again, or at least has been started. */
@@ -65,6 +73,7 @@ async function succeed(
   options: { frozen: number | null; random: () => number },
 ): Promise<void> {
   const { frozen, random } = options
+  // Not a moment later than a supervisor of the operating system would: orphans are still about.
   await tree.mainGone()
   tree.start()
   if (frozen !== null) {
@@ -90,6 +99,7 @@ async function killInside(tree: ProcessTree, dataDir: string, victim: Victim, ra
       pids = null
       continue
     }
+    // It stands still, so what is seen here is what the kill finds.
     const seen = observe(dataDir, victim)
     if (seen.inside || look >= LOOKS_MAX) {
       return { kill: { victim, ...seen }, frozen: strike(tree, victim, pids) }
