@@ -117,7 +117,7 @@ export class Decisions {
       const purposes = { marketing: this.#random() < 0.5 }
       return ['consent', `/api/v1/profiles/user_id:${userId}/consent`, { purposes, ...by }, 'POST']
     }
-    // Round and round: a segment defined again as it was is a decision that changes nothing.
+    // Round and round: a segment defined again as it was is left alone.
     const [slug, definition] = LATER[this.#defined % LATER.length]!
     return ['segment', `/api/v1/segments/${slug}`, { name: slug, definition }, 'PUT']
   }
