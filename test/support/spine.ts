@@ -40,8 +40,8 @@ export class Spine {
     this.tool = tool
   }
 
-  /** `prepare` may write the data folder before the tree first starts on it. */
-  static async open(prepare?: (dataDir: string, toolUrl: string) => Promise<void>): Promise<Spine> {
+  /** `prepare` may write the data folder before the tree starts on it, and start and kill it. */
+  static async open(prepare?: (spine: Spine) => Promise<void>): Promise<Spine> {
     const dir = mkdtempSync(join(tmpdir(), 'onefold-spine-'))
     const [dataDir, output] = [join(dir, 'data'), join(dir, 'output')]
     mkdirSync(dataDir)
@@ -49,7 +49,7 @@ export class Spine {
     const options = { dataDir, output, port: await freePort(), adminToken: ADMIN_TOKEN, writeKey: WRITE_KEY }
     const spine = new Spine(dir, new ProcessTree(options), tool)
     try {
-      await prepare?.(dataDir, tool.url)
+      await prepare?.(spine)
       spine.tree.start()
       await spine.tree.ready()
     } catch (error) {
