@@ -113,7 +113,9 @@ async function fromDoor(deps: ApiDeps, before: number | null, filter: Filter, li
 }
 
 function doorView({ id, receivedAt, body, ...row }: StoredRejection): Found {
-  const view = { ...row, id: `door:${id}`, stage: 'door' as const, receivedAt: instantOf(receivedAt), body }
+  // As the pipeline's: that something of a suppressed person came, and nothing of it.
+  const shown = row.code === 'suppressed' ? null : body
+  const view = { ...row, id: `door:${id}`, stage: 'door' as const, receivedAt: instantOf(receivedAt), body: shown }
   return { at: receivedAt, door: id, view }
 }
 
