@@ -152,7 +152,8 @@ export class Pipeline {
     const due = await this.#loadDue(reached(records.at(-1)!))
     // When more timers are due than one transaction takes, go only as far as those in hand are complete.
     const horizon = due.length < DUE_PROFILES_MAX ? reached(records.at(-1)!) : due.at(-1)!.nextTimer! - 1
-    const taken = records.filter((record) => reached(record) <= horizon)
+    const beyond = records.findIndex((record) => reached(record) > horizon)
+    const taken = beyond === -1 ? records : records.slice(0, beyond)
     if (taken.length === 0) {
       await this.#takeTimers(reached(records[0]!))
       return

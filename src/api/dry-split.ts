@@ -52,7 +52,7 @@ function mergeLinks(rows: readonly IdentifierRow[], inForce: readonly HandDecisi
 }
 
 function memberOf(row: IdentifierRow): Member {
-  return { id: row.id, kind: kindOf(row.kind), firstAt: row.firstAt }
+  return { id: row.id, kind: kindOf(row.kind), firstAt: row.firstAt, suppressed: row.suppressed }
 }
 
 function cannotLinks(rows: readonly IdentifierRow[], splits: readonly Pick<HandDecisionRow, 'a' | 'b'>[]): CannotLinks {

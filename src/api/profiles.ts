@@ -1,10 +1,12 @@
 // Profiles as the API shows them: how a reference finds one, and how its state is read. Reads of the state store come in
 // batches, because a list of 500 profiles must not be 500 round trips.
+
 import type { IdentifierRow, ProfileRow, StateReader } from '../pipeline/state-store.ts'
 import { decodeState, presentConsent, presentTraits } from '../profile/read.ts'
 import { normaliseIdentifier } from '../resolve/kinds.ts'
 import { OnefoldError } from '../spec/errors.ts'
 import { formatIdentifier, type Identifier, parseIdentifier } from '../spec/identifier.ts'
+import { liveSegments } from '../spec/segment.ts'
 import type { Source } from '../spec/source.ts'
 
 export interface ProfileView {
@@ -75,7 +77,7 @@ export async function requireProfile(state: StateReader, reference: string): Pro
 /** In the order given. */
 export async function viewProfiles(state: StateReader, rows: readonly ProfileRow[]): Promise<ProfileView[]> {
   if (rows.length === 0) return []
-  const { segments } = await state.catalogue()
+  const segments = liveSegments((await state.catalogue()).segments)
   const slugs = new Map(segments.map((segment) => [segment.id, segment.slug]))
   const numbers = new Set(rows.flatMap((row) => [row.id, ...row.identifiers]))
   const identifiers = new Map((await state.identifiersById([...numbers])).map((row) => [row.id, row]))

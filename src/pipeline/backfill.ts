@@ -26,7 +26,6 @@ export function startBackfill(run: Run, segment: Segment): void {
   const { registry, draft, counters } = run
   const row: BackfillRow = {
     segment: segment.id,
-    clauses: [],
     below: draft.offset,
     phase: 'fold',
     cursor: 0,
@@ -39,7 +38,7 @@ export function startBackfill(run: Run, segment: Segment): void {
 }
 
 /**
- * Does one chunk of the oldest job. Returns false when it had to wait (history has not come that far), with nothing drafted.
+ * Does one chunk of the oldest job. Returns false when it had to wait (history has not come that far); then nothing is to be committed.
  * Jobs run one after another, so that a clause which an earlier one completes is complete when a later one needs it.
  */
 export async function advanceBackfill(
@@ -65,33 +64,30 @@ async function foldChunk(
   { store, source, rowsMax }: { store: StateStore; source: BackfillSource; rowsMax: number },
 ): Promise<boolean> {
   const { registry, draft, counters } = run
-  if (row.clauses.length === 0) {
-    const open = needed.map((id) => registry.clause(id).row).filter(({ fromOffset }) => fromOffset > 0)
-    const below = Math.min(...open.map(({ fromOffset }) => fromOffset))
-    if (open.length === 0 || counters.nextSet === 1)
-      return beginEvaluation(
-        run,
-        row,
-        open.map(({ id }) => id),
-      )
-    // Clauses of one chunk share their border. A cursor kept from other clauses would skip sets.
-    Object.assign(row, {
-      clauses: open.filter((clause) => clause.fromOffset === below).map(({ id }) => id),
-      below,
-      cursor: 0,
-    })
-  }
-  if (!(await source.isReady(row.below))) return false
-  const clauses = row.clauses.map((id) => registry.clause(id).clause)
-  const query = { clauses, below: row.below, afterSet: row.cursor, setsMax: rowsMax }
+  const open = needed.map((id) => registry.clause(id).row).filter(({ fromOffset }) => fromOffset > 0)
+  const first = open[0]
+  if (first === undefined || counters.nextSet === 1)
+    return beginEvaluation(
+      run,
+      row,
+      open.map(({ id }) => id),
+    )
+  // Clauses that begin at one offset and have come equally far are folded in one reading.
+  const { fromOffset: below, foldedTo: afterSet } = first
+  const clauses = open
+    .filter((clause) => clause.fromOffset === below && clause.foldedTo === afterSet)
+    .map(({ id }) => id)
+  if (!(await source.isReady(below))) return false
+  const query = { clauses: clauses.map((id) => registry.clause(id).clause), below, afterSet, setsMax: rowsMax }
   const found = await source.clauseTimestamps(query)
-  await foldFound(run, row, found, store)
+  await foldFound(run, clauses, found, store)
   const sets = new Set(found.map(({ set }) => set))
   row.done = Math.min(row.total, row.done + sets.size)
-  if (sets.size < rowsMax) {
-    for (const id of row.clauses) registry.completeClause(id)
-    Object.assign(row, { clauses: [], cursor: 0 })
-  } else row.cursor = Math.max(...sets)
+  const reached = Math.max(afterSet, ...sets)
+  for (const id of clauses) {
+    if (sets.size < rowsMax) registry.completeClause(id)
+    else registry.advanceClause(id, reached)
+  }
   draft.backfills.set(row.segment, row)
   return true
 }
@@ -105,7 +101,7 @@ function beginEvaluation(run: Run, row: BackfillRow, complete: readonly number[]
 
 async function foldFound(
   run: Run,
-  row: BackfillRow,
+  clauses: readonly number[],
   found: { set: number; clause: number; timestamps: number[] }[],
   store: StateStore,
 ): Promise<void> {
@@ -118,7 +114,7 @@ async function foldFound(
   for (const { set: number, clause, timestamps } of found) {
     const set = sets.get(number)
     if (set === undefined) throw new Error(`history knows set ${number}, the state does not`)
-    const id = row.clauses[clause]!
+    const id = clauses[clause]!
     const keep = registry.keepOf(id)
     foldTimestamps(set.state, id, timestamps, keep)
     draft.sets.add(set)
@@ -160,6 +156,12 @@ async function evaluateChunk(
   registry.backfills.delete(segment.id)
   draft.backfills.delete(segment.id)
   draft.backfillsDone.push(segment.id)
+  if (segment.status === 'removing') {
+    registry.removeSegment(segment.id)
+    draft.segments.delete(segment)
+    draft.segmentsRemoved.push(segment.id)
+    return
+  }
   segment.status = 'active'
   draft.segments.add(segment)
 }

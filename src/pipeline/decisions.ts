@@ -5,18 +5,21 @@ import { normaliseIdentifier } from '../resolve/kinds.ts'
 import { allReferences } from '../segment/references.ts'
 import type { Decision, DecisionOf } from '../spec/decision.ts'
 import { formatIdentifier, type Identifier, parseIdentifier } from '../spec/identifier.ts'
+import type { Condition } from '../spec/segment.ts'
 import { startBackfill } from './backfill.ts'
-import type { IdentifierEntry, ProfileEntry } from './entries.ts'
+import type { IdentifierEntry } from './entries.ts'
 import { bearSet } from './events.ts'
-import { linkSet, type Regrouped, regroup } from './grouping.ts'
+import { type Disturbed, linkSet, regroup } from './grouping.ts'
 import { judgeMemberships } from './membership.ts'
 import { loadNeighbourhood } from './neighbourhood.ts'
 import type { Run } from './run.ts'
-import type { HandDecisionRow, StateStore } from './state-store.ts'
+import { type HandDecisionRow, type StateStore, UNSEEN } from './state-store.ts'
 import { setKey } from './working-set.ts'
 
 /** Sets that hold what was decided by hand about single identifiers; no source can have this slug. */
 const HAND_SOURCE = '@hand'
+/** What nobody satisfies. */
+const NOBODY: Condition = { any: [] }
 
 type Handler<K extends Decision['decision']> = (run: Run, decision: DecisionOf<K>, store: StateStore) => Promise<void>
 type Handlers = { [K in Decision['decision']]: Handler<K> }
@@ -52,15 +55,16 @@ const HANDLERS: Handlers = {
   },
   segment_removed: async (run, { slug }) => {
     const { registry, draft } = run
-    const segment = registry.segmentBySlug(slug)
-    if (segment === null) return
-    registry.removeSegment(segment.id)
-    draft.segmentsRemoved.push(segment.id)
-    draft.backfillsDone.push(segment.id)
+    const present = registry.segmentBySlug(slug)
+    if (present === null) return
+    // Destinations are told its members' exits first: it answers no for everybody, and goes when all have been asked.
+    const segment = registry.putSegment({ slug, name: present.name, definition: NOBODY }, draft.offset, 'removing')
+    draft.segments.add(segment)
+    startBackfill(run, segment)
     rejudgeReferring(run, slug)
   },
   merge: async (run, decision, store) => {
-    const texts = decision.identifiers.map(formatIdentifier)
+    const texts = textsOf(decision.identifiers)
     const lifted = decision.lifts.flatMap((offset) => lift(run, offset))
     addHandDecision(run, decision, 'merge', [texts[0]!], [texts[1]!])
     // Taking splits back re-runs the neighbourhood, and this merge with it; without any, it is one more link.
@@ -68,12 +72,14 @@ const HANDLERS: Handlers = {
     else await linkByHand(run, decision.identifiers)
   },
   split: async (run, decision, store) => {
-    const [a, b] = [decision.a.map(formatIdentifier), decision.b.map(formatIdentifier)]
+    const a = textsOf(decision.a)
+    // Nobody can be kept apart from themselves.
+    const b = textsOf(decision.b).filter((text) => !a.includes(text))
     addHandDecision(run, decision, 'split', a, b)
     await rerun(run, [...a, ...b], store)
   },
   quarantine: async (run, decision, store) => {
-    const texts = decision.identifiers.map(formatIdentifier)
+    const texts = textsOf(decision.identifiers)
     addHandDecision(run, decision, 'quarantine', texts, [])
     await rerun(run, texts, store)
   },
@@ -94,11 +100,21 @@ const HANDLERS: Handlers = {
 function rejudgeReferring(run: Run, slug: string): void {
   const definitions = run.registry.definitions()
   for (const { segment } of run.registry.live) {
-    if (segment.slug === slug || !allReferences(segment.definition, definitions).has(slug)) continue
+    if (
+      segment.slug === slug ||
+      segment.status === 'removing' ||
+      !allReferences(segment.definition, definitions).has(slug)
+    )
+      continue
     segment.status = 'backfilling'
     run.draft.segments.add(segment)
     startBackfill(run, segment)
   }
+}
+
+/** As the resolver writes them, so that a decision and the sets it binds speak of the same identifiers. */
+function textsOf(identifiers: readonly Identifier[]): string[] {
+  return identifiers.map((identifier) => formatIdentifier(normaliseIdentifier(identifier) ?? identifier))
 }
 
 function addHandDecision(
@@ -129,7 +145,6 @@ async function linkByHand(run: Run, identifiers: readonly Identifier[]): Promise
   const { working } = run
   const entries = await load(run, identifiers)
   if (entries.length < 2 || entries.some((entry) => entry.row.profile === 0 || !working.isEligible(entry))) return
-  await working.loadIdentifiersById(entries.flatMap(({ row }) => working.profile(row.profile).identifiers))
   const linked = linkSet(run, entries, 'hand', null)
   if (linked === null) return
   const { profile, priors, fresh } = linked
@@ -137,27 +152,26 @@ async function linkByHand(run: Run, identifiers: readonly Identifier[]): Promise
   judgeMemberships(run, profile, { segments, priors, fresh, now: run.draft.logTime, whole: true })
 }
 
-/** Re-runs the resolver around these identifiers and judges every profile it leaves. */
+/** Re-runs the resolver around these identifiers and judges every profile that it changed. */
 async function rerun(run: Run, texts: readonly string[], store: StateStore): Promise<void> {
   const identifiers = texts.map((text) => parseIdentifier(text)).filter((identifier) => identifier !== null)
   const neighbourhood = await loadNeighbourhood(run, identifiers, store)
-  const priors = new Set<ProfileEntry>()
-  for (const { row } of neighbourhood.identifiers.values()) {
-    if (row.profile !== 0) priors.add(run.working.profile(row.profile))
+  const { regrouped, disturbed } = regroup(run, neighbourhood)
+  for (const prior of disturbed) release(run, prior)
+  for (const { profile, priors, fresh } of regrouped) {
+    const now = run.draft.logTime
+    judgeMemberships(run, profile, { segments: run.registry.live, priors, fresh, now, whole: true, shared: true })
   }
-  for (const { memberships } of priors) {
-    for (const id of memberships.keys()) {
-      const live = run.registry.segments.get(id)
-      if (live !== undefined) run.resize(live.segment, -1)
-    }
-  }
-  for (const regrouped of regroup(run, neighbourhood)) judgeRegrouped(run, regrouped)
 }
 
-function judgeRegrouped(run: Run, { profile, priors }: Regrouped): void {
+/** Takes a profile that is no more as it was off the sizes of its segments, and tells the exit of identifiers that nobody holds now. */
+function release(run: Run, { memberships, released }: Disturbed): void {
   const { registry, draft } = run
-  const now = draft.logTime
-  judgeMemberships(run, profile, { segments: registry.live, priors, fresh: [], now, whole: true, shared: true })
+  for (const { segment } of registry.live) {
+    if (!memberships.has(segment.id)) continue
+    run.resize(segment, -1)
+    if (released.length > 0) draft.change('segment_exited', segment.slug, released[0]!, released, draft.logTime)
+  }
 }
 
 async function setSuppressed(run: Run, identifiers: readonly Identifier[], suppressed: boolean): Promise<void> {
@@ -165,12 +179,12 @@ async function setSuppressed(run: Run, identifiers: readonly Identifier[], suppr
   const profiles = new Set<number>()
   for (const entry of await bearAll(run, identifiers)) {
     entry.row.suppressed = suppressed
+    entry.member.suppressed = suppressed
     draft.identifiers.add(entry)
     if (entry.row.profile !== 0) profiles.add(entry.row.profile)
   }
   for (const id of profiles) {
     const profile = working.profile(id)
-    await working.loadIdentifiersById(profile.identifiers)
     profile.suppressed = profile.identifiers.some((member) => working.identifierById(member).row.suppressed)
     draft.touchSnapshot(profile)
     const priors = [profile.memberships]
@@ -188,7 +202,7 @@ async function foldConsent(run: Run, entry: IdentifierEntry, answers: [string, b
   const linked = known === undefined ? linkSet(run, [entry], 'server', set) : null
   const at = draft.logTime
   const consent = { identifiers: [entry.row.id], answers }
-  const fact = { at, offset: draft.offset, source: HAND_SOURCE, traits: [], clauses: [], consent }
+  const fact = { at, offset: draft.offset, source: HAND_SOURCE, isEvent: false, traits: [], clauses: [], consent }
   foldFact(set.state, fact)
   draft.sets.add(set)
   const profile = linked?.profile ?? (entry.row.profile === 0 ? null : working.profile(entry.row.profile))
@@ -200,13 +214,15 @@ async function foldConsent(run: Run, entry: IdentifierEntry, answers: [string, b
   judgeMemberships(run, profile, { segments: registry.live, priors, fresh: [], now: at, whole: true })
 }
 
-/** The entries of identifiers that exist, with the profiles that hold them. */
+/** The entries of identifiers that exist, with the profiles that hold them and everybody in those. */
 async function load(run: Run, identifiers: readonly Identifier[]): Promise<IdentifierEntry[]> {
   const normalised = identifiers.map((identifier) => normaliseIdentifier(identifier)).filter((one) => one !== null)
   await run.working.loadIdentifiers(normalised)
   const entries = normalised.map((identifier) => run.working.identifier(formatIdentifier(identifier)))
   const known = entries.filter((entry) => entry !== undefined)
-  await run.working.loadProfiles(known.map(({ row }) => row.profile))
+  const held = known.map(({ row }) => row.profile).filter((profile) => profile !== 0)
+  await run.working.loadProfiles(held)
+  await run.working.loadIdentifiersById(held.flatMap((profile) => run.working.profile(profile).identifiers))
   return known
 }
 
@@ -216,7 +232,7 @@ async function bearAll(run: Run, identifiers: readonly Identifier[]): Promise<Id
   for (const identifier of identifiers) {
     const normal = normaliseIdentifier(identifier)
     if (normal === null || known.has(formatIdentifier(normal))) continue
-    known.set(formatIdentifier(normal), run.bear(normal, run.draft.logTime))
+    known.set(formatIdentifier(normal), run.bear(normal, UNSEEN))
   }
   return [...known.values()]
 }

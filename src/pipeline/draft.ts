@@ -58,14 +58,14 @@ export class Draft {
     this.next = offset + 1
   }
 
-  change(kind: ChangeKind, segment: string, profile: ProfileEntry, identifiers: readonly number[], at: number): void {
+  change(kind: ChangeKind, segment: string, profile: number, identifiers: readonly number[], at: number): void {
     this.#ordinal += 1
     this.changes.push({
       offset: this.offset,
       ordinal: this.#ordinal,
       kind,
       segment,
-      profile: profile.id,
+      profile,
       identifiers: [...identifiers],
       at,
     })
@@ -101,7 +101,7 @@ export class Draft {
       position: this.position(),
       identifiers: [...this.identifiers].map(({ row }) => ({ ...row })),
       sets: [...this.sets].map((set) => ({ ...set, state: encodeState(set.state) })),
-      profiles: [...this.profiles].map(({ traits: _, ...profile }) => ({
+      profiles: [...this.profiles].map(({ traits: _traits, group: _group, ...profile }) => ({
         ...profile,
         state: encodeState(profile.state),
         memberships: [...profile.memberships].filter(([segment]) => registry.segments.has(segment)),

@@ -3,7 +3,7 @@
 
 import { presentConsent, presentTraits } from '../profile/read.ts'
 import { emptyState, type ProfileState } from '../profile/state.ts'
-import type { Member } from '../resolve/resolver.ts'
+import type { Group, Member } from '../resolve/resolver.ts'
 import type { StreamingSubject } from '../segment/subject.ts'
 import type { JsonValue } from '../spec/event.ts'
 import type { IdentifierRow, Refusal } from './state-store.ts'
@@ -40,6 +40,8 @@ export interface ProfileEntry {
   changedIn: number
   /** Present traits, until a trait changes. */
   traits: Map<string, JsonValue> | null
+  /** The profile as the resolver sees it, until its identifiers change: a large one is not put together for every event. */
+  group: Group | null
 }
 
 export function newProfile(id: number): ProfileEntry {
@@ -54,6 +56,7 @@ export function newProfile(id: number): ProfileEntry {
     suppressed: false,
     changedIn: 0,
     traits: null,
+    group: null,
   }
 }
 

@@ -14,6 +14,7 @@ import type { IdentifierEntry, ProfileEntry, SetEntry } from './entries.ts'
 import { type Linked, linkSet } from './grouping.ts'
 import { judgeMemberships } from './membership.ts'
 import type { Run } from './run.ts'
+import { UNSEEN } from './state-store.ts'
 import { setKey } from './working-set.ts'
 
 export interface IncomingEvent {
@@ -36,9 +37,11 @@ export function takeEvent(run: Run, incoming: IncomingEvent, dedupe: Deduplicato
     return
   }
   const at = Date.parse(incoming.event.timestamp)
-  const entries = incoming.identifiers.map(
-    (identifier) => run.working.identifier(formatIdentifier(identifier)) ?? run.bear(identifier, at),
-  )
+  const entries = incoming.identifiers.map((identifier) => {
+    const known = run.working.identifier(formatIdentifier(identifier))
+    if (known !== undefined && known.row.firstAt === UNSEEN) run.see(known, at)
+    return known ?? run.bear(identifier, at)
+  })
   const { set, profile } = fileEvent(run, incoming, entries, at)
   give(profile === null ? 'no_identifier' : 'accepted', set.id, profile?.id ?? 0)
 }
@@ -131,6 +134,7 @@ function factOf(run: Run, incoming: IncomingEvent, set: SetEntry, at: number): F
     at,
     offset: run.draft.offset,
     source,
+    isEvent: true,
     traits: event.type === 'identify' ? Object.entries(event.traits ?? {}) : [],
     clauses: name === null ? NO_CLAUSES : matchClauses(run, name, event, at),
     consent: answers === null || answers.length === 0 ? null : { identifiers: set.identifiers, answers },

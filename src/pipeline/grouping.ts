@@ -5,6 +5,7 @@ import { emptyState } from '../profile/state.ts'
 import { type Group, joinGroups, judgeSet, type SetJudgement, type Trust } from '../resolve/resolver.ts'
 import type { IdentifierEntry, ProfileEntry, SetEntry } from './entries.ts'
 import type { Run } from './run.ts'
+import type { Refusal } from './state-store.ts'
 
 export interface Linked {
   profile: ProfileEntry
@@ -23,10 +24,7 @@ export function linkSet(
   const eligible = entries.filter((entry) => working.isEligible(entry))
   const members = eligible.map(({ member }) => member)
   const judgement = judgeSet({ members, trust }, working.groupOf, working.cannotLinks)
-  if (set !== null) {
-    set.owner = members[0]?.id ?? 0
-    set.refused = judgement.refused.map(({ id, reason }) => ({ identifier: id, reason }))
-  }
+  if (set !== null) noteJudgement(run, set, members[0]?.id ?? 0, judgement)
   const group = joinGroups(judgement)
   return group === null ? null : join(run, judgement, group)
 }
@@ -53,6 +51,7 @@ function join(run: Run, judgement: SetJudgement, group: Group): Linked {
 function claim(run: Run, profile: ProfileEntry, entry: IdentifierEntry): void {
   entry.row.profile = profile.id
   profile.identifiers.push(entry.row.id)
+  profile.group = null
   if (entry.row.suppressed) profile.suppressed = true
   run.draft.identifiers.add(entry)
 }
@@ -79,6 +78,7 @@ function bury(run: Run, profile: ProfileEntry): void {
     nextTimer: null,
     suppressed: false,
     traits: null,
+    group: null,
   })
   run.draft.touchSnapshot(profile)
 }
@@ -96,39 +96,90 @@ export interface Neighbourhood {
 export interface Regrouped {
   profile: ProfileEntry
   priors: ReadonlyMap<number, number>[]
+  /** Identifiers that no profile held before. */
+  fresh: number[]
 }
 
-/** Re-runs the resolver over the neighbourhood and puts its outcome in place of what was. */
-export function regroup(run: Run, neighbourhood: Neighbourhood): Regrouped[] {
+/** A profile as it was before the re-run, where the re-run changed it. */
+export interface Disturbed {
+  memberships: ReadonlyMap<number, number>
+  /** Those of its identifiers that no profile holds any more: destinations must let go of them. */
+  released: number[]
+}
+
+interface Before {
+  entry: ProfileEntry
+  memberships: ReadonlyMap<number, number>
+  identifiers: readonly number[]
+  sets: readonly number[]
+}
+
+/** Re-runs the resolver over the neighbourhood and puts its outcome in place of what was. What stays as it was is not written. */
+export function regroup(run: Run, neighbourhood: Neighbourhood): { regrouped: Regrouped[]; disturbed: Disturbed[] } {
   const { working } = run
-  const before = new Map([...neighbourhood.identifiers].map(([id, { row }]) => [id, row.profile]))
-  const priorOf = new Map<number, ReadonlyMap<number, number>>()
-  const ownerBefore = new Map(neighbourhood.sets.map((set) => [set, profileOfSet(run, set)]))
-  for (const profile of new Set(before.values())) {
-    if (profile !== 0) priorOf.set(profile, working.profile(profile).memberships)
+  const holderBefore = new Map([...neighbourhood.identifiers].map(([id, { row }]) => [id, row.profile]))
+  const before = new Map<number, Before>()
+  for (const id of new Set(holderBefore.values())) {
+    if (id === 0) continue
+    const entry = working.profile(id)
+    const { memberships, identifiers, sets } = entry
+    before.set(id, { entry, memberships, identifiers, sets })
   }
+  const setHolderBefore = new Map(neighbourhood.sets.map((set) => [set, holderOf(run, set)]))
   const byMember = judgeNeighbourhood(run, neighbourhood)
-  const groups = new Map([...byMember.values()].map((group) => [group.root, group]))
-  for (const root of priorOf.keys()) if (!groups.has(root)) bury(run, working.profile(root))
-  const placed = [...groups.values()].map((group) => place(run, group, before, priorOf))
   for (const entry of neighbourhood.identifiers.values()) {
     const profile = byMember.get(entry.row.id)?.root ?? 0
     if (entry.row.profile === profile) continue
     entry.row.profile = profile
     run.draft.identifiers.add(entry)
   }
-  fillProfiles(
-    run,
-    neighbourhood.sets,
-    placed.map(({ profile }) => profile),
-    ownerBefore,
+  const groups = new Map([...byMember.values()].map((group) => [group.root, group]))
+  const owned = new Map<number, SetEntry[]>([...groups.keys()].map((root) => [root, []]))
+  for (const [set, former] of setHolderBefore) {
+    const holder = holderOf(run, set)
+    owned.get(holder)?.push(set)
+    if (holder !== former) run.draft.move(set.id, holder)
+  }
+  const disturbed = [...before].filter(([id, prior]) => !isAsBefore(prior, groups.get(id), owned.get(id)))
+  for (const [id, prior] of disturbed) if (!groups.has(id)) bury(run, prior.entry)
+  const changed = [...groups.values()].filter(
+    (group) => !isAsBefore(before.get(group.root), group, owned.get(group.root)),
   )
-  return placed
+  return {
+    regrouped: changed.map((group) => place(run, group, owned.get(group.root)!, holderBefore, before)),
+    disturbed: disturbed.map(([, { memberships, identifiers }]) => ({
+      memberships,
+      released: identifiers.filter((id) => !byMember.has(id)),
+    })),
+  }
+}
+
+function isAsBefore(
+  prior: Before | undefined,
+  group: Group | undefined,
+  sets: readonly SetEntry[] | undefined,
+): boolean {
+  if (prior === undefined || group === undefined || sets === undefined) return false
+  return (
+    isSame(
+      prior.identifiers,
+      group.members.map(({ id }) => id),
+    ) &&
+    isSame(
+      prior.sets,
+      sets.map(({ id }) => id),
+    )
+  )
+}
+
+/** Both ascending. */
+function isSame(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((value, index) => value === b[index])
 }
 
 /** The groups of the neighbourhood by member, as the resolver makes them from nothing. */
 function judgeNeighbourhood(run: Run, { sets, merges }: Neighbourhood): Map<number, Group> {
-  const { working, draft } = run
+  const { working } = run
   const byMember = new Map<number, Group>()
   const groupOf = (id: number) => byMember.get(id) ?? null
   const steps = [
@@ -147,54 +198,48 @@ function judgeNeighbourhood(run: Run, { sets, merges }: Neighbourhood): Map<numb
     const judgement = judgeSet({ members: eligible, trust }, groupOf, working.cannotLinks)
     const group = joinGroups(judgement)
     for (const member of group?.members ?? []) byMember.set(member.id, group!)
-    if (set === null) continue
-    set.owner = eligible[0]?.id ?? 0
-    set.refused = judgement.refused.map(({ id, reason }) => ({ identifier: id, reason }))
-    draft.sets.add(set)
+    if (set !== null) noteJudgement(run, set, eligible[0]?.id ?? 0, judgement)
   }
   return byMember
+}
+
+/** Keeps what was judged of the set; one that is judged as before is not written. */
+function noteJudgement(run: Run, set: SetEntry, owner: number, { refused }: SetJudgement): void {
+  const isSameRefusal = (one: Refusal, index: number) =>
+    one.identifier === refused[index]?.id && one.reason === refused[index]?.reason
+  if (set.owner === owner && set.refused.length === refused.length && set.refused.every(isSameRefusal)) return
+  set.owner = owner
+  set.refused = refused.map(({ id, reason }) => ({ identifier: id, reason }))
+  run.draft.sets.add(set)
 }
 
 function place(
   run: Run,
   group: Group,
-  before: ReadonlyMap<number, number>,
-  priorOf: ReadonlyMap<number, ReadonlyMap<number, number>>,
+  sets: readonly SetEntry[],
+  holderBefore: ReadonlyMap<number, number>,
+  before: ReadonlyMap<number, Before>,
 ): Regrouped {
   const held = run.working.profileIfHeld(group.root)
   const profile = held?.alive ? held : run.working.addProfile(group.root)
   profile.identifiers = group.members.map(({ id }) => id)
+  profile.sets = sets.map(({ id }) => id)
+  profile.state = mergeAll(
+    sets.map(({ state }) => state),
+    run.registry.keepOf,
+  )
+  profile.traits = null
+  profile.group = null
   profile.suppressed = profile.identifiers.some((id) => run.working.identifierById(id).row.suppressed)
-  const parts = new Set(profile.identifiers.map((id) => before.get(id) ?? 0))
-  const priors = [...parts].flatMap((part) => priorOf.get(part) ?? [])
+  const parts = new Set(profile.identifiers.map((id) => holderBefore.get(id) ?? 0))
   run.draft.touchSnapshot(profile)
-  return { profile, priors }
-}
-
-/** Gives each profile the sets it owns now, and the merge of their states; notes which sets moved. */
-function fillProfiles(
-  run: Run,
-  sets: readonly SetEntry[],
-  profiles: readonly ProfileEntry[],
-  ownerBefore: ReadonlyMap<SetEntry, number>,
-): void {
-  const owned = new Map<number, SetEntry[]>(profiles.map(({ id }) => [id, []]))
-  for (const set of sets) {
-    const profile = profileOfSet(run, set)
-    owned.get(profile)?.push(set)
-    if (profile !== ownerBefore.get(set)) run.draft.move(set.id, profile)
-  }
-  for (const profile of profiles) {
-    const own = owned.get(profile.id) ?? []
-    profile.sets = own.map(({ id }) => id).sort((a, b) => a - b)
-    profile.state = mergeAll(
-      own.map(({ state }) => state),
-      run.registry.keepOf,
-    )
-    profile.traits = null
+  return {
+    profile,
+    priors: [...parts].flatMap((part) => before.get(part)?.memberships ?? []),
+    fresh: profile.identifiers.filter((id) => (holderBefore.get(id) ?? 0) === 0),
   }
 }
 
-function profileOfSet(run: Run, set: SetEntry): number {
+function holderOf(run: Run, set: SetEntry): number {
   return set.owner === 0 ? 0 : run.working.identifierById(set.owner).row.profile
 }

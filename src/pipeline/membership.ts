@@ -42,11 +42,12 @@ export function judgeMemberships(run: Run, profile: ProfileEntry, judging: Judgi
     if (isIn) {
       memberships.set(segment.id, since ?? now)
       if (wasIn < Math.max(1, priors.length))
-        draft.change('segment_entered', segment.slug, profile, profile.identifiers, now)
-      else if (judging.fresh.length > 0) draft.change('segment_identifiers', segment.slug, profile, judging.fresh, now)
+        draft.change('segment_entered', segment.slug, profile.id, profile.identifiers, now)
+      else if (judging.fresh.length > 0)
+        draft.change('segment_identifiers', segment.slug, profile.id, judging.fresh, now)
     } else {
       memberships.delete(segment.id)
-      if (wasIn > 0) draft.change('segment_exited', segment.slug, profile, profile.identifiers, now)
+      if (wasIn > 0) draft.change('segment_exited', segment.slug, profile.id, profile.identifiers, now)
     }
     if (isIn !== wasIn > 0) changed = true
     run.resize(segment, (isIn ? 1 : 0) - (judging.shared ? 0 : wasIn))

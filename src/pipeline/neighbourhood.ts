@@ -1,5 +1,6 @@
 // The neighbourhood of some identifiers: every set, identifier and profile whose grouping a decision about them can change. Sets that
-// were refused belong to it, because without the decision's opposite they might not be; blocked values do not, since they never link.
+// were refused belong to it, because without the decision's opposite they might not be; what only a blocked value shares does not, since
+// such a value never links.
 import { formatIdentifier, type Identifier, parseIdentifier } from '../spec/identifier.ts'
 import type { IdentifierEntry, SetEntry } from './entries.ts'
 import type { Neighbourhood } from './grouping.ts'
@@ -19,6 +20,8 @@ export async function loadNeighbourhood(
   const seedTexts = new Set(seeds.map(formatIdentifier))
   let frontier = await entriesOf(run, seeds)
   while (frontier.length > 0) {
+    frontier = await withHousemates(run, frontier)
+    frontier = frontier.filter(({ row }) => !identifiers.has(row.id))
     for (const entry of frontier) identifiers.set(entry.row.id, entry)
     // What is quarantined links nobody before or after, unless this very decision is about it.
     const linking = frontier.filter(
@@ -37,7 +40,6 @@ export async function loadNeighbourhood(
     const next = [...[...reached].map((id) => working.identifierById(id)), ...byMerge]
     frontier = [...new Set(next)].filter(({ row }) => !identifiers.has(row.id))
   }
-  await loadGroups(run, identifiers)
   return {
     identifiers,
     sets: [...sets.values()].sort((a, b) => a.id - b.id),
@@ -45,14 +47,15 @@ export async function loadNeighbourhood(
   }
 }
 
-/** The profiles of the neighbourhood, and any member that came into one by what no longer counts. */
-async function loadGroups(run: Run, identifiers: Map<number, IdentifierEntry>): Promise<void> {
-  const profiles = new Set([...identifiers.values()].map(({ row }) => row.profile))
+/** These, and everybody in the profiles that hold them: a member may have come in by what no longer counts. */
+async function withHousemates(run: Run, entries: readonly IdentifierEntry[]): Promise<IdentifierEntry[]> {
+  const { working } = run
+  const profiles = new Set(entries.map(({ row }) => row.profile))
   profiles.delete(0)
-  await run.working.loadProfiles(profiles)
-  const members = [...profiles].flatMap((id) => run.working.profile(id).identifiers)
-  await run.working.loadIdentifiersById(members)
-  for (const id of members) identifiers.set(id, run.working.identifierById(id))
+  await working.loadProfiles(profiles)
+  const members = [...profiles].flatMap((id) => working.profile(id).identifiers)
+  await working.loadIdentifiersById(members)
+  return [...new Set([...entries, ...members.map((id) => working.identifierById(id))])]
 }
 
 function mergesAmong(run: Run, byText: ReadonlyMap<string, IdentifierEntry>): Neighbourhood['merges'] {

@@ -2,7 +2,7 @@
 // decisions by hand that bind the resolver. It is what decisions have made of it so far, and nothing else.
 import { type Clause, clauseHash } from '../segment/clause.ts'
 import { ClauseIndex, type CompiledSegment, compileSegment } from '../segment/streaming.ts'
-import type { Condition, Segment } from '../spec/segment.ts'
+import type { Condition, Segment, SegmentStatus } from '../spec/segment.ts'
 import type { Source } from '../spec/source.ts'
 import type { BackfillRow, Catalogue, ClauseRow, HandDecisionRow } from './state-store.ts'
 
@@ -40,6 +40,8 @@ export class Registry {
   #byConsent: LiveSegment[] = []
   readonly #clauses = new Map<number, { row: ClauseRow; clause: Clause }>()
   readonly #clauseByHash = new Map<string, number>()
+  /** Clause rows to be written. */
+  readonly #touched = new Map<number, ClauseRow>()
   #nextClause = 1
   readonly #newKinds: string[] = []
 
@@ -82,15 +84,19 @@ export class Registry {
     return new Map([...this.segments.values()].map(({ segment }) => [segment.slug, segment.definition]))
   }
 
-  /** Adds or redefines; returns the stored segment and the clauses that are new at this offset. */
-  putSegment(input: { slug: string; name: string; definition: Condition }, offset: number): Segment {
+  /** Adds or redefines; it answers once its backfill has told everybody. */
+  putSegment(
+    input: { slug: string; name: string; definition: Condition },
+    offset: number,
+    status: SegmentStatus = 'backfilling',
+  ): Segment {
     const present = this.segmentBySlug(input.slug)
     const segment: Segment = {
       // The offset of its first definition: never used again, so that a membership of a removed segment cannot come back.
       id: present?.id ?? offset,
       ...input,
       activationOffset: offset,
-      status: 'backfilling',
+      status,
       size: present?.size ?? 0,
     }
     this.segments.set(segment.id, { segment, compiled: NOTHING })
@@ -105,8 +111,7 @@ export class Registry {
   }
 
   /** Compiles all segments, because they may refer to one another; registers clauses from `offset` on and retires unused ones. */
-  recompile(offset = 0): ClauseRow[] {
-    const before = new Map([...this.#clauses].map(([id, { row }]) => [id, row.fromOffset]))
+  recompile(offset = 0): void {
     const definitions = this.definitions()
     const used = new Set<number>()
     for (const live of this.segments.values()) {
@@ -117,14 +122,10 @@ export class Registry {
       if (used.has(id) || row.fromOffset === DEAD) continue
       row.fromOffset = DEAD
       this.#clauseByHash.delete(row.hash)
+      this.#touched.set(id, row)
     }
     this.#buildIndex()
-    const changed = [...this.#clauses.values()].filter(({ row }) => before.get(row.id) !== row.fromOffset)
-    for (const { row } of changed) this.#touched.set(row.id, row)
-    return changed.map(({ row }) => row)
   }
-
-  readonly #touched = new Map<number, ClauseRow>()
 
   /** Clause rows that changed since the last call. */
   takeTouchedClauses(): ClauseRow[] {
@@ -139,7 +140,14 @@ export class Registry {
     return entry
   }
 
-  /** History below its first offset has been folded in. */
+  /** History below its first offset has been folded in for sets up to this number. */
+  advanceClause(id: number, foldedTo: number): void {
+    const { row } = this.clause(id)
+    row.foldedTo = foldedTo
+    this.#touched.set(id, row)
+  }
+
+  /** History below its first offset has been folded in whole. */
   completeClause(id: number): void {
     const { row } = this.clause(id)
     if (row.fromOffset === DEAD) return
@@ -186,16 +194,17 @@ export class Registry {
     const hash = clauseHash(clause)
     const known = this.#clauseByHash.get(hash)
     if (known !== undefined) return known
-    const row = { id: this.#nextClause, hash, definition: JSON.stringify(clause), fromOffset: offset }
-    this.#addClause(row)
-    this.#touched.set(row.id, row)
+    const row = { id: this.#nextClause, hash, definition: JSON.stringify(clause), fromOffset: offset, foldedTo: 0 }
+    this.#touched.set(row.id, this.#addClause(row))
     return row.id
   }
 
-  #addClause(row: ClauseRow): void {
-    this.#clauses.set(row.id, { row: { ...row }, clause: JSON.parse(row.definition) as Clause })
+  #addClause(given: ClauseRow): ClauseRow {
+    const row = { ...given }
+    this.#clauses.set(row.id, { row, clause: JSON.parse(row.definition) as Clause })
     if (row.fromOffset !== DEAD) this.#clauseByHash.set(row.hash, row.id)
     this.#nextClause = Math.max(this.#nextClause, row.id + 1)
+    return row
   }
 
   #buildIndex(): void {

@@ -50,6 +50,13 @@ export class Run {
     return entry
   }
 
+  /** The first event of an identifier that a decision had named. */
+  see(entry: IdentifierEntry, firstAt: number): void {
+    entry.row.firstAt = firstAt
+    entry.member.firstAt = firstAt
+    this.draft.identifiers.add(entry)
+  }
+
   resize(segment: Segment, by: number): void {
     if (by === 0) return
     segment.size += by

@@ -1,6 +1,7 @@
 // The port of the state store: what the pipeline commits in one transaction, and what everybody else reads of it.
 // Async and batch-shaped, because PostgreSQL is. Numbers (`set`, `profile`, `identifier`) are small integers given in log order,
 // so a replay gives the same ones; `profile` is the number of the profile's oldest identifier.
+import type { RefusalReason } from '../resolve/resolver.ts'
 import type { Change } from '../spec/change.ts'
 import type { Identifier } from '../spec/identifier.ts'
 import type { Segment } from '../spec/segment.ts'
@@ -11,12 +12,15 @@ export interface IdentifierRow extends Identifier {
   id: number
   /** Public profile id of a profile whose oldest identifier this is. */
   birthId: string
-  /** `timestamp` of the first fact that carried it (ms): what sliding limits count. */
+  /** `timestamp` of the first event that carried it (ms): what sliding limits count. UNSEEN while only a decision has named it. */
   firstAt: number
   /** Number of the profile that holds it; 0 while no profile does. */
   profile: number
   suppressed: boolean
 }
+
+/** `firstAt` of an identifier that no event has carried yet. */
+export const UNSEEN = -1e15
 
 export interface SetRow {
   id: number
@@ -38,7 +42,7 @@ export interface SetRow {
 
 export interface Refusal {
   identifier: number
-  reason: 'limit' | 'cannot_link' | 'trust'
+  reason: RefusalReason
 }
 
 export interface ProfileRow {
@@ -89,18 +93,18 @@ export interface ClauseRow {
   hash: string
   /** JSON of the clause (src/segment). */
   definition: string
-  /** Folded by the stream from this offset on; below it a backfill. */
+  /** Folded by the stream from this offset on, below it by a backfill; 0 when that is complete, -1 when no segment uses the clause. */
   fromOffset: number
+  /** Number of the last set for which the backfill has folded it. Kept here and not with the job: another job may go on with it. */
+  foldedTo: number
 }
 
 export interface BackfillRow {
   segment: number
-  /** Clause ids that need history below `below`. */
-  clauses: number[]
   below: number
   /** `fold`: adding old facts set by set; `evaluate`: telling memberships profile by profile. */
   phase: 'fold' | 'evaluate'
-  /** Last set or profile number done in this phase. */
+  /** Last profile number whose memberships were told. */
   cursor: number
   done: number
   total: number
@@ -119,7 +123,7 @@ export interface Position {
 }
 
 export interface DedupeBlob {
-  /** Hour number (log time / 3,600,000) of the generation. */
+  /** Key of the generation: 1000 times its hour (log time / 3,600,000), plus its place within the hour. */
   hour: number
   /** Packed 16-byte hashes. */
   hashes: Uint8Array
@@ -137,7 +141,7 @@ export interface Commit {
   changes: Change[]
   moves: SetMove[]
   dedupe: DedupeBlob[]
-  /** Drop generations of hours below this. */
+  /** Drop generations with keys below this. */
   dedupeFrom: number
   sources: Source[]
   sourcesRemoved: string[]
@@ -193,8 +197,6 @@ export interface StateStore extends StateReader {
   setsByKey(keys: readonly string[]): Promise<SetRow[]>
   /** Every set that carries one of these identifiers, in number order. */
   setsCarrying(identifiers: readonly number[]): Promise<SetRow[]>
-  /** Sets with a number above `after`, in order: for backfills. */
-  setsAfter(after: number, limit: number): Promise<SetRow[]>
   /** Living profiles with a number above `after`, in order: for backfills. */
   profilesAfter(after: number, limit: number): Promise<ProfileRow[]>
   /** Living profiles whose `nextTimer` is at or before `until`, at most `limit`, earliest first. */

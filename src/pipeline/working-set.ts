@@ -91,7 +91,12 @@ export class WorkingSet {
 
   addIdentifier(row: IdentifierRow): IdentifierEntry {
     const text = formatIdentifier(row)
-    const member: Member = { id: row.id, kind: this.#kind(row.kind), firstAt: row.firstAt }
+    const member: Member = {
+      id: row.id,
+      kind: this.#kind(row.kind),
+      firstAt: row.firstAt,
+      suppressed: row.suppressed,
+    }
     const entry: IdentifierEntry = { row, text, member, blocked: isBlocked(row) }
     this.#byText.set(text, entry)
     this.#byId.set(row.id, entry)
@@ -111,8 +116,9 @@ export class WorkingSet {
   groupOf = (id: number): Group | null => {
     const { profile } = this.identifierById(id).row
     if (profile === 0) return null
-    const { identifiers } = this.profile(profile)
-    return { root: profile, members: identifiers.map((member) => this.identifierById(member).member) }
+    const entry = this.profile(profile)
+    entry.group ??= { root: profile, members: entry.identifiers.map((member) => this.identifierById(member).member) }
+    return entry.group
   }
 
   kindOf = (id: number): string => this.identifierById(id).row.kind
@@ -188,6 +194,7 @@ export class WorkingSet {
       state: decodeState(row.state),
       memberships: new Map(memberships),
       traits: null,
+      group: null,
     }
     this.#profiles.set(row.id, entry)
     return entry

@@ -9,6 +9,8 @@ export interface Fact {
   at: number
   offset: number
   source: string
+  /** False for what was decided by hand: it is a fact, but nothing that the person did. */
+  isEvent: boolean
   /** Traits set by an identify call; a null value removes the trait. */
   traits: [name: string, value: JsonValue][]
   /** Clauses the event matches, with how many timestamps each keeps. */
@@ -20,11 +22,7 @@ export interface Fact {
 /** Folds the fact into the state, in place. */
 export function foldFact(state: ProfileState, fact: Fact): void {
   const { at, offset } = fact
-  state.count += 1
-  if (at < state.firstAt) state.firstAt = at
-  if (at > state.lastAt) state.lastAt = at
-  if (offset < state.firstOffset) state.firstOffset = offset
-  if (offset > state.lastOffset) state.lastOffset = offset
+  if (fact.isEvent) countEvent(state, at, offset)
   for (const [name, value] of fact.traits) {
     setLater(bucket(state.traits, name), fact.source, { at, offset, value })
   }
@@ -35,6 +33,14 @@ export function foldFact(state: ProfileState, fact: Fact): void {
       for (const [purpose, value] of fact.consent.answers) setLater(answers, purpose, { at, offset, value })
     }
   }
+}
+
+function countEvent(state: ProfileState, at: number, offset: number): void {
+  state.count += 1
+  if (at < state.firstAt) state.firstAt = at
+  if (at > state.lastAt) state.lastAt = at
+  if (offset < state.firstOffset) state.firstOffset = offset
+  if (offset > state.lastOffset) state.lastOffset = offset
 }
 
 /** Merges `other` into `into`, in place; `other` is left as it is. `keepOf` gives how many timestamps a clause keeps. */

@@ -15,20 +15,27 @@ interface Scenario {
   sets: string
   /** Sides of splits, as `u1 e1 | u2`. */
   splits?: string[]
+  /** Identifiers of suppressed people. */
+  suppressed?: string[]
   /** One group per line. */
   groups: string
   /** `2 a1 limit`: the second set refused a1. */
   refused?: string
 }
 
-function run({ sets, splits = [] }: Scenario): { groups: string; refused: string } {
+function run({ sets, splits = [], suppressed = [] }: Scenario): { groups: string; refused: string } {
   const members = new Map<string, Member>()
   const names = new Map<number, string>()
   let now = 0
   const memberOf = (name: string): Member => {
     let member = members.get(name)
     if (member === undefined) {
-      member = { id: members.size + 1, kind: kindOf(KINDS[name[0]!]!), firstAt: now }
+      member = {
+        id: members.size + 1,
+        kind: kindOf(KINDS[name[0]!]!),
+        firstAt: now,
+        suppressed: suppressed.includes(name),
+      }
       members.set(name, member)
       names.set(member.id, name)
     }
@@ -142,6 +149,12 @@ const SCENARIOS: Record<string, Scenario> = {
     splits: ['u1 | e1 p1'],
     groups: 'u1 x1',
     refused: '1 e1 cannot_link\n2 p1 cannot_link',
+  },
+  'the device of a suppressed person does not take the next one in': {
+    sets: 'server: u1 a1\nserver: e2\nserver: e2 a1 a3',
+    suppressed: ['u1', 'a1'],
+    groups: 'u1 a1\ne2 a3',
+    refused: '3 a1 suppressed',
   },
   'a split is stronger than a merge by hand': {
     sets: 'server: u1\nserver: u2\nhand: u1 u2',

@@ -13,6 +13,8 @@ export interface Member {
   kind: Kind
   /** `timestamp` of the identifier's first fact (ms): what sliding limits count. */
   firstAt: number
+  /** Its person is suppressed: whoever is not may not be joined with them. */
+  suppressed: boolean
 }
 
 /** A profile as the resolver sees it: a living group of identifiers. */
@@ -22,7 +24,7 @@ export interface Group {
   members: Member[]
 }
 
-export type RefusalReason = 'limit' | 'cannot_link' | 'trust'
+export type RefusalReason = 'limit' | 'cannot_link' | 'trust' | 'suppressed'
 
 export interface SetJudgement {
   /** Groups joined into one, by the identifiers in `kept`; empty when nothing was eligible. */
@@ -31,6 +33,9 @@ export interface SetJudgement {
   kept: Member[]
   refused: { id: number; reason: RefusalReason }[]
 }
+
+/** Cookies may come five a week for ever, dated as a browser likes: this bounds what any one profile can grow to. */
+export const IDENTIFIERS_PER_PROFILE_MAX = 1000
 
 /** `hand` is a merge by decision: it overrides limits and trust, never a cannot-link. */
 export type Trust = 'browser' | 'mobile' | 'server' | 'hand'
@@ -58,11 +63,22 @@ export function judgeSet(link: SetLink, groupOf: (id: number) => Group | null, c
     if (reason === null) return { joined, kept, refused }
     // By hand there is nothing to try again: two people were named, and they may not be joined.
     if (link.trust === 'hand') return { joined: [], kept: [], refused: kept.map(({ id }) => ({ id, reason })) }
-    const place = reason === 'cannot_link' ? firstDivided(kept, groupOf, cannotLinks) : kept.length - 1
-    const [dropped] = kept.splice(place, 1)
+    const [dropped] = kept.splice(placeToDrop(reason, kept, groupOf, cannotLinks), 1)
     if (dropped === undefined) throw new Error('one identifier alone broke a rule')
     refused.push({ id: dropped.id, reason })
   }
+}
+
+/** Which of the kept identifiers goes, so that the rest can be tried again. */
+function placeToDrop(
+  reason: RefusalReason,
+  kept: readonly Member[],
+  groupOf: (id: number) => Group | null,
+  cannotLinks: CannotLinks,
+): number {
+  if (reason === 'cannot_link') return firstDivided(kept, groupOf, cannotLinks)
+  if (reason !== 'suppressed') return kept.length - 1
+  return kept.findLastIndex((member) => isSuppressed(groupOf(member.id)?.members ?? [member]))
 }
 
 /** Place of the first identifier, by rank, whose group stands across a split from the groups of those above it. */
@@ -99,13 +115,19 @@ function violation(joined: Group[], fresh: Member[], trust: Trust, cannotLinks: 
   const parts = [...joined.map((group) => group.members), ...fresh.map((member) => [member])]
   if (!cannotLinks.isEmpty() && joinsBothSides(parts, cannotLinks)) return 'cannot_link'
   if (trust === 'hand') return null
-  if (trust !== 'server' && joined.filter(isKnown).length > 1) return 'trust'
+  if (parts.some(isSuppressed) && parts.some((part) => !isSuppressed(part) && isKnown(part))) return 'suppressed'
+  if (trust !== 'server' && joined.filter((group) => isKnown(group.members)).length > 1) return 'trust'
   return breaksLimit(parts) ? 'limit' : null
 }
 
+/** A device of a suppressed person must not take whoever uses it next into suppression. */
+function isSuppressed(part: readonly Member[]): boolean {
+  return part.some((member) => member.suppressed)
+}
+
 /** A browser's key is public: its word may give a known person another cookie, never join two known people. */
-function isKnown(group: Group): boolean {
-  return group.members.some((member) => member.kind.class === 'known')
+function isKnown(part: readonly Member[]): boolean {
+  return part.some((member) => member.kind.class === 'known')
 }
 
 function joinsBothSides(parts: Member[][], cannotLinks: CannotLinks): boolean {
@@ -127,6 +149,9 @@ function joinsBothSides(parts: Member[][], cannotLinks: CannotLinks): boolean {
  * over its limit (by hand, or by an older rule) must still be able to gain what does not make it worse.
  */
 function breaksLimit(parts: Member[][]): boolean {
+  const sizes = parts.map((part) => part.length)
+  const size = sizes.reduce((sum, one) => sum + one, 0)
+  if (size > IDENTIFIERS_PER_PROFILE_MAX && size > Math.max(...sizes)) return true
   const kinds = new Map<string, { kind: Kind; times: number[][] }>()
   for (const part of parts) {
     const own = new Map<string, number[]>()

@@ -162,7 +162,8 @@ export const segmentInputSchema = z
   .meta({ id: 'SegmentInput' })
 export type SegmentInput = z.infer<typeof segmentInputSchema>
 
-export const SEGMENT_STATUSES = ['backfilling', 'active'] as const
+/** `removing`: its members are being told that they have left; to everybody else it is gone. */
+export const SEGMENT_STATUSES = ['backfilling', 'active', 'removing'] as const
 export type SegmentStatus = (typeof SEGMENT_STATUSES)[number]
 
 /** A segment as the state store keeps it. */
@@ -177,6 +178,11 @@ export interface Segment {
   status: SegmentStatus
   /** Present members. */
   size: number
+}
+
+/** Those that are there to anybody but the job that ends them. */
+export function liveSegments<S extends Pick<Segment, 'status'>>(segments: readonly S[]): S[] {
+  return segments.filter(({ status }) => status !== 'removing')
 }
 
 const UNIT_MS: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }

@@ -128,12 +128,12 @@ export function describeCatalogue(run: Run): void {
     },
   }
   const backfill: BackfillRow = {
-    ...{ segment: 2, clauses: [1], below: 9, phase: 'fold', cursor: 0, done: 0, total: 5, startedAt: 1 },
+    ...{ segment: 2, below: 9, phase: 'fold', cursor: 0, done: 0, total: 5, startedAt: 1 },
   }
 
   run('the catalogue comes back as it was written', async ({ store }) => {
     const genesis = { birthKey: '00ff', dedupeHours: 24, dedupeIdsMax: 1000 }
-    const clause = { id: 1, hash: 'h', definition: '{}', fromOffset: 3 }
+    const clause = { id: 1, hash: 'h', definition: '{}', fromOffset: 3, foldedTo: 7 }
     const lists = { sources: [source], segments: [segment], clauses: [clause], handDecisions: [decision] }
     await commitTo(store, { ...lists, backfills: [backfill], kinds: ['z', 'a', '\ud800'], genesis })
     await commitTo(store, { kinds: ['a'] })

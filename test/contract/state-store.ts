@@ -146,7 +146,6 @@ function describeRows(run: Run): void {
     assert.deepEqual(await store.setsCarrying([2]), sets.slice(0, 2))
     assert.deepEqual(await store.setsCarrying([4, 3, 1]), sets)
     assert.deepEqual(await store.setsCarrying([9]), [])
-    assert.deepEqual(await store.setsAfter(1, 1), sets.slice(1, 2))
     const profiles = [profileRow(1), profileRow(2, { alive: false }), profileRow(3)]
     await commitTo(store, { profiles })
     assert.deepEqual(await store.profilesAfter(0, 2), [profiles[0], profiles[2]])

@@ -15,6 +15,7 @@ const keepOf = (clause: number) => KEEP[clause] ?? 0
 const factArbitrary = fc.record({
   at: fc.oneof(fc.integer({ min: -3, max: 12 }), fc.constantFrom(-62_135_596_800_000, 8_640_000_000_000_000 / 10)),
   source: fc.constantFrom('web', 'crm', '@hand'),
+  isEvent: fc.boolean(),
   traits: fc.array(
     fc.tuple(fc.constantFrom('plan', 'city', '__proto__', 'naïve \u0000 key'), fc.jsonValue({ maxDepth: 2 })),
     { maxLength: 3 },
@@ -95,6 +96,7 @@ test('merging has an identity, commutes and associates, and leaves its right sid
         at: 5,
         offset: 999,
         source: 'web',
+        isEvent: true,
         traits: [['plan', 1]],
         clauses: [{ id: 4, keep: 5 }],
         consent: null,

@@ -80,8 +80,8 @@ test('a replay of the log gives the digest of the run', async () => {
         ])
         decided += decisions.length
         const kindOf = tightKinds(most)
-        // As it came: segments first, then one record at a time.
-        const ran = await runWorld(openingRecords(), { kindOf })
+        // As it came: segments first, then one record at a time, with next to nothing kept in hand.
+        const ran = await runWorld(openingRecords(), { kindOf, cacheEntriesMax: 1 })
         for (const record of records) {
           await ran.log.append([record])
           await ran.pipeline.drain()

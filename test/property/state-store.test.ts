@@ -94,7 +94,6 @@ async function answers(store: StateStore): Promise<unknown[]> {
     await each((number) => store.identifierByBirthId(`birth-${number}`)),
     await store.setsByKey(ids.map((number) => setRow(number).key)),
     await each((number) => store.setsCarrying([number, 11])),
-    await each((number) => store.setsAfter(number, 3)),
     await each((number) => store.profilesAfter(number, 3)),
     await each((number) => store.profilesDue(number, 2)),
     await each((number) => store.members(number % 4, { after: number, limit: 3 })),

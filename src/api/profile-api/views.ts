@@ -1,8 +1,10 @@
 // What the Profile API shows of a profile, in Segment's names. Consent is never among it.
+
 import type { LoggedRecord } from '../../log/port.ts'
 import type { ProfileRow, SetRow } from '../../pipeline/state-store.ts'
 import { decodeState, presentTraits } from '../../profile/read.ts'
 import { eventName } from '../../spec/event.ts'
+import { liveSegments } from '../../spec/segment.ts'
 import type { ApiDeps } from '../deps.ts'
 import { instant, instantOf } from '../profiles.ts'
 import { readTimeline, type TimelineItem } from '../timeline.ts'
@@ -33,7 +35,7 @@ export async function readTraits(
 }
 
 async function readAudiences(deps: Deps, row: ProfileRow, verbose: boolean): Promise<[string, unknown][]> {
-  const { segments } = await deps.state.catalogue()
+  const segments = liveSegments((await deps.state.catalogue()).segments)
   const slugs = new Map(segments.map((segment) => [segment.id, segment.slug]))
   return row.memberships
     .flatMap(([id, since]): [string, number][] => {

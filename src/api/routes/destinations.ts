@@ -1,9 +1,11 @@
 // Destinations and the catalogue they are made from. Secrets go in and never come out: what is shown is masked, and a masked
 // value that is sent back keeps the secret it stands for.
+
 import { z } from 'zod'
 import { headPlace } from '../../activate/place.ts'
 import { type Destination, type DestinationInput, destinationInputSchema } from '../../spec/destination.ts'
 import { OnefoldError } from '../../spec/errors.ts'
+import { liveSegments } from '../../spec/segment.ts'
 import { slugSchema } from '../../spec/source.ts'
 import { type ApiContext, answers } from '../context.ts'
 import type { ApiDeps } from '../deps.ts'
@@ -117,7 +119,7 @@ async function put(deps: ApiDeps, slug: string, input: DestinationInput) {
   deps.catalog.checkDestination(checked)
   const now = deps.clock.now()
   await deps.destinations.put({ ...checked, slug, createdAt: present?.createdAt ?? now, updatedAt: now }, head)
-  const { segments } = await deps.state.catalogue()
+  const segments = liveSegments((await deps.state.catalogue()).segments)
   const known = new Set(segments.map((segment) => segment.slug))
   const warnings = input.segments
     .filter((segment) => !known.has(segment))

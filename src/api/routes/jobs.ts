@@ -1,7 +1,9 @@
 // Jobs: long work under way. A segment's backfill is `segment:<slug>`; a decision not committed yet is `decision:<offset>`.
+
 import { z } from 'zod'
 import type { BackfillRow } from '../../pipeline/state-store.ts'
 import { OnefoldError } from '../../spec/errors.ts'
+import { liveSegments } from '../../spec/segment.ts'
 import { type ApiContext, answers } from '../context.ts'
 import type { ApiDeps } from '../deps.ts'
 import { listQuerySchema, pageOf, pageSchema } from '../lists.ts'
@@ -21,7 +23,8 @@ export function jobRoutes({ deps }: ApiContext): Route[] {
       query: listQuerySchema,
       answers: answers('The jobs.', pageSchema(jobSchema)),
       handle: async ({ query }) => {
-        const { segments, backfills } = await deps.state.catalogue()
+        const { segments: all, backfills } = await deps.state.catalogue()
+        const segments = liveSegments(all)
         const slugs = new Map(segments.map((segment) => [segment.id, segment.slug]))
         return ok(
           pageOf(
@@ -51,7 +54,8 @@ export function jobRoutes({ deps }: ApiContext): Route[] {
 }
 
 async function segmentJob(deps: ApiDeps, slug: string): Promise<Job | null> {
-  const { segments, backfills } = await deps.state.catalogue()
+  const { segments: all, backfills } = await deps.state.catalogue()
+  const segments = liveSegments(all)
   const segment = segments.find((candidate) => candidate.slug === slug)
   if (segment === undefined) return null
   const row = backfills.find((candidate) => candidate.segment === segment.id)

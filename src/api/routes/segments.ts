@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { BackfillRow } from '../../pipeline/state-store.ts'
 import { directReferences } from '../../segment/references.ts'
 import { OnefoldError } from '../../spec/errors.ts'
-import { type Condition, conditionSchema, type Segment, segmentInputSchema } from '../../spec/segment.ts'
+import { type Condition, conditionSchema, liveSegments, type Segment, segmentInputSchema } from '../../spec/segment.ts'
 import { slugSchema } from '../../spec/source.ts'
 import { type ApiContext, answers, PENDING } from '../context.ts'
 import { listQuerySchema, pageOf, pageSchema } from '../lists.ts'
@@ -39,7 +39,8 @@ function readRoutes(context: ApiContext): Route[] {
       query: listQuerySchema,
       answers: answers('The segments, by slug.', pageSchema(segmentSchema)),
       handle: async ({ query }) => {
-        const { segments, backfills } = await state.catalogue()
+        const { segments: all, backfills } = await state.catalogue()
+        const segments = liveSegments(all)
         const ordered = segments.sort((a, b) => (a.slug < b.slug ? -1 : 1))
         const page = pageOf(ordered, query)
         return ok({ ...page, items: page.items.map((segment) => view(context, segment, backfills)) })
@@ -93,7 +94,7 @@ function previewRoute(context: ApiContext): Route {
     answers: answers('Size and sample.', previewAnswer),
     handle: async ({ body }) => {
       const { state, history, clock } = context.deps
-      const { segments } = await state.catalogue()
+      const segments = liveSegments((await state.catalogue()).segments)
       const known = definitionsOf(segments)
       const definition = check(context, body.definition, known)
       const { next, logTime } = await state.position()
@@ -112,7 +113,7 @@ function previewRoute(context: ApiContext): Route {
 }
 
 async function put(context: ApiContext, slug: string, body: z.output<typeof bodySchema>): Promise<Answer> {
-  const { segments } = await context.deps.state.catalogue()
+  const segments = liveSegments((await context.deps.state.catalogue()).segments)
   const definition = check(context, body.definition, definitionsOf(segments), slug)
   const { name } = body
   const present = segments.find((candidate) => candidate.slug === slug)
@@ -126,7 +127,7 @@ async function put(context: ApiContext, slug: string, body: z.output<typeof body
 
 async function remove(context: ApiContext, slug: string): Promise<Answer> {
   const segment = await show(context, slug)
-  const { segments } = await context.deps.state.catalogue()
+  const segments = liveSegments((await context.deps.state.catalogue()).segments)
   const referring = segments.filter((other) => other.slug !== slug && directReferences(other.definition).has(slug))
   if (referring.length > 0) {
     const names = referring.map((other) => other.slug).join(', ')
@@ -156,7 +157,7 @@ function definitionsOf(segments: readonly Segment[]): Map<string, Condition> {
 
 /** Throws `not_found`. */
 export async function requireSegment(context: ApiContext, slug: string): Promise<Segment> {
-  const { segments } = await context.deps.state.catalogue()
+  const segments = liveSegments((await context.deps.state.catalogue()).segments)
   const segment = segments.find((candidate) => candidate.slug === slug)
   if (segment === undefined) throw new OnefoldError('not_found', { detail: `There is no segment ${slug}.` })
   return segment

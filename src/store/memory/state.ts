@@ -101,13 +101,6 @@ export class MemoryStateStore implements StateStore {
     ).map(copySet)
   }
 
-  async setsAfter(after: number, limit: number): Promise<SetRow[]> {
-    return inOrder(this.#sets)
-      .filter((row) => row.id > after)
-      .slice(0, limit)
-      .map(copySet)
-  }
-
   async profilesAfter(after: number, limit: number): Promise<ProfileRow[]> {
     return inOrder(this.#profiles)
       .filter((row) => row.alive && row.id > after)

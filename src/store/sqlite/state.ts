@@ -75,12 +75,6 @@ class SqliteStateStore extends SqliteStateReader implements StateStore {
     })
   }
 
-  async setsAfter(after: number, limit: number): Promise<SetRow[]> {
-    const sql = `SELECT ${SET_COLUMNS} FROM sets WHERE id > ? ORDER BY id LIMIT ?`
-    const rows = this.database.snapshot(() => arrays(this.database, sql).all(after, limit))
-    return (rows as unknown as SetTuple[]).map(setRow)
-  }
-
   async profilesAfter(after: number, limit: number): Promise<ProfileRow[]> {
     const sql = `SELECT ${PROFILE_COLUMNS} FROM profiles WHERE id > ? AND flags & 1 ORDER BY id LIMIT ?`
     const rows = this.database.snapshot(() => arrays(this.database, sql).all(after, limit))

@@ -62,7 +62,8 @@ export function foldEvents(
   const parts = [emptyState(), emptyState(), emptyState()]
   for (const { event } of order) {
     const clauses = [...index.matching(event.name, event.properties, event.timestamp)]
-    const fact = { at: event.timestamp, offset: event.offset, source: 'test', traits: [], clauses, consent: null }
+    const facts = { at: event.timestamp, offset: event.offset, source: 'test', isEvent: true }
+    const fact = { ...facts, traits: [], clauses, consent: null }
     foldFact(parts[Math.floor(shuffle() * parts.length)]!, fact)
   }
   return mergeAll(parts, keepOf)
