@@ -32,13 +32,9 @@ export function judgeMemberships(run: Run, profile: ProfileEntry, judging: Judgi
     const { segment, compiled } = live
     const since = earliest(priors, segment.id)
     const wasIn = priors.filter((prior) => prior.has(segment.id)).length
-    if (!registry.isJudged(segment.id, profile.id)) {
-      // Being backfilled: it stands still until its turn comes, in whatever profile its members now are.
-      if (since !== null) memberships.set(segment.id, since)
-      run.resize(segment, (since === null ? 0 : 1) - (judging.shared ? 0 : wasIn))
-      continue
-    }
-    const isIn = !profile.suppressed && compiled.evaluate(subject, now)
+    // While it is backfilled a segment stands still: until its turn comes, who was in stays in, in whatever profile that now is.
+    const isJudged = registry.isJudged(segment.id, profile.id)
+    const isIn = isJudged ? !profile.suppressed && compiled.evaluate(subject, now) : since !== null
     if (isIn) {
       memberships.set(segment.id, since ?? now)
       if (wasIn < Math.max(1, priors.length))
@@ -51,7 +47,7 @@ export function judgeMemberships(run: Run, profile: ProfileEntry, judging: Judgi
     }
     if (isIn !== wasIn > 0) changed = true
     run.resize(segment, (isIn ? 1 : 0) - (judging.shared ? 0 : wasIn))
-    if (compiled.timeDependent) nextTimer = sooner(nextTimer, compiled.nextChange(subject, now))
+    if (isJudged && compiled.timeDependent) nextTimer = sooner(nextTimer, compiled.nextChange(subject, now))
   }
   profile.memberships = memberships
   profile.nextTimer = nextTimer

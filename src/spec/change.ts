@@ -5,7 +5,10 @@ export const CHANGE_KINDS = ['segment_entered', 'segment_exited', 'segment_ident
 export type ChangeKind = (typeof CHANGE_KINDS)[number]
 
 export interface Change {
-  /** Offset of the record that caused it; `ordinal` (from 1) orders changes at one offset. */
+  /**
+   * Offset of the record that caused it; for a timer or a backfill that of the last record before. `ordinal` (from 1) orders changes
+   * at one offset.
+   */
   offset: number
   ordinal: number
   kind: ChangeKind

@@ -22,6 +22,7 @@ interface Mutant {
 
 const LAWS = 'test/property/core-laws.test.ts'
 const FOLD_LAWS = 'test/property/fold-laws.test.ts'
+const TOLD = 'test/property/told.test.ts'
 const TABLES = 'src/resolve/resolver.test.ts'
 
 const CUT = 'a cut equals'
@@ -72,8 +73,8 @@ const MUTANTS: Mutant[] = [
   {
     breaks: 'the lowest rank is demoted first',
     file: 'src/resolve/resolver.ts',
-    find: 'kept.pop()',
-    replace: 'kept.shift()',
+    find: 'return kept.length - 1',
+    replace: 'return 0',
     law: 'identity scenarios',
     suite: TABLES,
   },
@@ -87,8 +88,8 @@ const MUTANTS: Mutant[] = [
   {
     breaks: 'an answer that time will change has a timer',
     file: 'src/pipeline/membership.ts',
-    find: 'if (compiled.timeDependent) nextTimer',
-    replace: 'if (compiled.timeDependent && !isIn) nextTimer',
+    find: 'if (isJudged && compiled.timeDependent) nextTimer',
+    replace: 'if (isJudged && compiled.timeDependent && !isIn) nextTimer',
     law: 'memberships equal the reference',
   },
   {
@@ -126,6 +127,22 @@ const MUTANTS: Mutant[] = [
     replace: 'const takeA = j >= b.length || i < a.length',
     law: 'the fold of all facts',
     suite: FOLD_LAWS,
+  },
+  {
+    breaks: 'identifiers that nobody holds any more are told as exited',
+    file: 'src/pipeline/decisions.ts',
+    find: 'if (released.length > 0)',
+    replace: 'if (released.length > 1)',
+    law: 'destinations that do',
+    suite: TOLD,
+  },
+  {
+    breaks: 'a fold goes on where the clause was left, whichever job it was',
+    file: 'src/pipeline/backfill.ts',
+    find: '  registry.backfills.set(segment.id, row)',
+    replace:
+      '  for (const id of registry.segments.get(segment.id)!.compiled.clauses) registry.clause(id).row.foldedTo = 0\n  registry.backfills.set(segment.id, row)',
+    law: 'a segment redefined while',
   },
   {
     breaks: 'the later of two registers wins, by offset where the instants are equal',

@@ -10,40 +10,11 @@ import fc from 'fast-check'
 import { logBackfill } from '../../src/pipeline/log-backfill.ts'
 import type { StateStore } from '../../src/pipeline/state-store.ts'
 import { Pipeline } from '../../src/pipeline.ts'
-import type { Decision } from '../../src/spec/decision.ts'
-import type { Identifier } from '../../src/spec/identifier.ts'
-import type { LogRecord } from '../../src/spec/log-record.ts'
 import { openSqliteState } from '../../src/store/sqlite/state.ts'
+import { decisionArbitrary, interleave } from '../support/decisions.ts'
 import { drawState, eventRecords, openingRecords, runWorld, tightKinds, worldEventArbitrary } from '../support/world.ts'
 
 const RUNS = Math.ceil(Number(process.env['PROPERTY_RUNS'] ?? 150) / 3)
-
-const by = { reason: 'because', author: 'a tester' }
-const identifierArbitrary: fc.Arbitrary<Identifier> = fc.oneof(
-  fc.integer({ min: 1, max: 6 }).map((n) => ({ kind: 'user_id', value: `u${n}` })),
-  fc.integer({ min: 1, max: 4 }).map((n) => ({ kind: 'email', value: `e${n}@x.com` })),
-  fc.integer({ min: 1, max: 6 }).map((n) => ({ kind: 'anonymous_id', value: `a${n}` })),
-)
-const identifiersArbitrary = fc.array(identifierArbitrary, { minLength: 1, maxLength: 3 })
-
-/** Decisions by hand, whether or not they make sense where they stand: the log holds what was decided. */
-const decisionArbitrary: fc.Arbitrary<Decision> = fc.oneof(
-  fc
-    .record({ a: identifiersArbitrary, b: identifiersArbitrary })
-    .map(({ a, b }): Decision => ({ decision: 'split', a, b, ...by })),
-  identifiersArbitrary.map((identifiers): Decision => ({ decision: 'quarantine', identifiers, ...by })),
-  fc
-    .tuple(identifierArbitrary, identifierArbitrary)
-    .map((identifiers): Decision => ({ decision: 'merge', identifiers, lifts: [], ...by })),
-  fc.nat(40).map((offset): Decision => ({ decision: 'lift', offsets: [offset], ...by })),
-  identifiersArbitrary.map((identifiers): Decision => ({ decision: 'suppress', identifiers, ...by })),
-  identifiersArbitrary.map((identifiers): Decision => ({ decision: 'unsuppress', identifiers, ...by })),
-  fc
-    .record({ identifiers: identifiersArbitrary, marketing: fc.boolean() })
-    .map(
-      ({ identifiers, marketing }): Decision => ({ decision: 'consent', identifiers, purposes: { marketing }, ...by }),
-    ),
-)
 
 /** Stores may hand the members of a row out in any order. */
 function inKeyOrder(_key: string, value: unknown): unknown {
@@ -72,12 +43,7 @@ test('a replay of the log gives the digest of the run', async () => {
       fc.integer({ min: 1, max: 3 }),
       async (world, decisions, most) => {
         const events = eventRecords(world)
-        const records = events.flatMap((record, index): LogRecord[] => [
-          record,
-          ...decisions.flatMap(([place, decision]): LogRecord[] =>
-            place % events.length === index ? [{ type: 'decision', receivedAt: record.receivedAt, decision }] : [],
-          ),
-        ])
+        const records = interleave(events, decisions)
         decided += decisions.length
         const kindOf = tightKinds(most)
         // As it came: segments first, then one record at a time, with next to nothing kept in hand.
