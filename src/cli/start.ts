@@ -21,12 +21,16 @@ export async function start(options: { json?: boolean }): Promise<void> {
   process.exit(signal === 'SIGINT' ? EXIT.interrupted : EXIT.ok)
 }
 
-/** The first of these; a second Ctrl-C ends at once. */
+/** Under npm one Ctrl-C arrives twice: from the terminal, and handed on. */
+const SECOND_SIGNAL_MS_MIN = 500
+
+/** The first of these; a second Ctrl-C, a little later, ends at once. */
 function endSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.once(signal, () => {
-        process.once('SIGINT', () => process.exit(EXIT.interrupted))
+        process.on('SIGINT', () => {})
+        setTimeout(() => process.once('SIGINT', () => process.exit(EXIT.interrupted)), SECOND_SIGNAL_MS_MIN).unref()
         resolve(signal)
       })
     }
