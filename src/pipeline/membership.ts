@@ -50,15 +50,17 @@ export function judgeMemberships(run: Run, profile: ProfileEntry, judging: Judgi
     if (isJudged && compiled.timeDependent) nextTimer = sooner(nextTimer, compiled.nextChange(subject, now))
   }
   profile.memberships = memberships
+  // A backfill asks everybody, and most answers change nothing: those profiles are not written.
+  if (nextTimer !== profile.nextTimer) draft.touch(profile)
   profile.nextTimer = nextTimer
   run.timers.schedule(profile)
   if (changed) draft.touchSnapshot(profile)
-  else draft.touch(profile)
 }
 
 /** A timer fired: only time-dependent segments can have changed, and none of them by anything but time. */
 export function judgeTimer(run: Run, profile: ProfileEntry, now: number): void {
   profile.nextTimer = null
+  run.draft.touch(profile)
   judgeMemberships(run, profile, {
     segments: run.registry.timeDependent,
     priors: [profile.memberships],
