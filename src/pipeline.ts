@@ -33,7 +33,8 @@ export interface PipelineDependencies {
   kindOf?: KindOf
 }
 
-const BATCH_RECORDS_MAX = 2000
+/** The pages that a commit writes are shared by its events. */
+const BATCH_RECORDS_MAX = 5000
 const CACHE_ENTRIES_MAX = 50_000
 /** A chunk holds up the stream for as long as it takes: some 100 ms. */
 const BACKFILL_ROWS_MAX = 2000
@@ -159,11 +160,7 @@ export class Pipeline {
       return
     }
     const incoming = this.#extract(taken)
-    await this.#working.prefetch(
-      incoming
-        .filter((event) => event !== null)
-        .map(({ source, sourceKind, identifiers }) => ({ source, trust: sourceKind, identifiers })),
-    )
+    await this.#working.prefetch(incoming.filter((event) => event !== null))
     const run = this.#begin(horizon, due)
     incoming.forEach((event, index) => {
       this.#takeRecord(run, taken[index]!, event)
@@ -212,7 +209,7 @@ export class Pipeline {
       region: known?.region,
       isRegistered: (kind) => this.#registry.kinds.has(kind),
     })
-    return { event: { source, sourceKind, event, identifiers }, newKinds }
+    return { event: { source, sourceKind, event, identifiers, entries: [] }, newKinds }
   }
 
   async #loadDue(until: number): Promise<ProfileEntry[]> {

@@ -23,6 +23,8 @@ export interface IncomingEvent {
   event: CanonicalEvent
   /** Highest rank first. */
   identifiers: readonly Identifier[]
+  /** Entries of the identifiers that existed when the batch was loaded; an event before this one may have made others. */
+  entries: (IdentifierEntry | undefined)[]
 }
 
 /** Takes the event at the draft's offset. */
@@ -37,8 +39,8 @@ export function takeEvent(run: Run, incoming: IncomingEvent, dedupe: Deduplicato
     return
   }
   const at = Date.parse(incoming.event.timestamp)
-  const entries = incoming.identifiers.map((identifier) => {
-    const known = run.working.identifier(formatIdentifier(identifier))
+  const entries = incoming.identifiers.map((identifier, index) => {
+    const known = incoming.entries[index] ?? run.working.identifier(formatIdentifier(identifier))
     if (known !== undefined && known.row.firstAt === UNSEEN) run.see(known, at)
     return known ?? run.bear(identifier, at)
   })
@@ -47,10 +49,12 @@ export function takeEvent(run: Run, incoming: IncomingEvent, dedupe: Deduplicato
 }
 
 /** Why the event is not filed at all; null where it is. */
-function refusalOf(run: Run, { source, event, identifiers }: IncomingEvent, dedupe: Deduplicator): VerdictCode | null {
+function refusalOf(run: Run, incoming: IncomingEvent, dedupe: Deduplicator): VerdictCode | null {
+  const { source, event, identifiers, entries } = incoming
   if (dedupe.isDuplicate(source, event.messageId, run.draft.logTime)) return 'duplicate'
   if (identifiers.length === 0) return 'no_identifier'
-  return isOfSuppressed(identifiers, (one) => standingOf(run, one)) ? 'suppressed' : null
+  const isSuppressed = isOfSuppressed(identifiers, (one, index) => standingOf(run, entries[index], one))
+  return isSuppressed ? 'suppressed' : null
 }
 
 /** Files the event under its set, folds it into set and profile, and judges the segments it can change. */
@@ -149,8 +153,8 @@ function matchClauses(run: Run, name: string, event: CanonicalEvent, at: number)
   return watched.has(name) ? index.matching(name, eventProperties(event), at) : NO_CLAUSES
 }
 
-function standingOf(run: Run, identifier: Identifier): Standing {
-  const entry = run.working.identifier(formatIdentifier(identifier))
+function standingOf(run: Run, held: IdentifierEntry | undefined, identifier: Identifier): Standing {
+  const entry = held ?? run.working.identifier(formatIdentifier(identifier))
   if (entry === undefined) return 'free'
   if (!run.working.isEligible(entry)) return 'ineligible'
   return entry.row.suppressed ? 'suppressed' : 'free'

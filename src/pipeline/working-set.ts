@@ -20,8 +20,10 @@ export type KindOf = (name: string) => Kind
 /** One event as `prefetch` needs it. */
 export interface Touch {
   source: string
-  trust: string
+  sourceKind: string
   identifiers: readonly Identifier[]
+  /** Filled by `prefetch`: the entry of each identifier that exists, looked up once. */
+  entries: (IdentifierEntry | undefined)[]
 }
 
 export class WorkingSet {
@@ -109,7 +111,8 @@ export class WorkingSet {
   }
 
   isEligible(entry: IdentifierEntry): boolean {
-    return !entry.blocked && !this.#registry.quarantined.has(entry.text)
+    const { quarantined } = this.#registry
+    return !entry.blocked && (quarantined.size === 0 || !quarantined.has(entry.text))
   }
 
   /** The profile that holds the identifier, as the resolver sees it; every member must be in hand. */
@@ -128,15 +131,15 @@ export class WorkingSet {
     await this.loadIdentifiers(touches.flatMap((touch) => touch.identifiers))
     const keys = new Map<string, IdentifierEntry[]>()
     const strangers: IdentifierEntry[] = []
-    for (const { source, trust, identifiers } of touches) {
-      const entries = identifiers.map((identifier) => this.identifier(formatIdentifier(identifier)))
-      const known = entries.filter((entry) => entry !== undefined)
-      if (known.length < entries.length) strangers.push(...known)
+    for (const touch of touches) {
+      touch.entries = touch.identifiers.map((identifier) => this.identifier(formatIdentifier(identifier)))
+      const known = touch.entries.filter((entry) => entry !== undefined)
+      if (known.length < touch.entries.length) strangers.push(...known)
       else if (known.length > 0)
         keys.set(
           setKey(
-            source,
-            trust,
+            touch.source,
+            touch.sourceKind,
             known.map(({ row }) => row.id),
           ),
           known,

@@ -9,10 +9,13 @@ export type Standing = 'free' | 'suppressed' | 'ineligible'
  * A suppressed person's event is one that carries an identifier of theirs that names a person, or whose owner (the highest rank)
  * is theirs. A device alone does not suppress whoever else uses it. `identifiers` highest rank first.
  */
-export function isOfSuppressed(identifiers: readonly Identifier[], standingOf: (one: Identifier) => Standing): boolean {
+export function isOfSuppressed(
+  identifiers: readonly Identifier[],
+  standingOf: (one: Identifier, index: number) => Standing,
+): boolean {
   let isOwner = true
-  for (const identifier of identifiers) {
-    const standing = standingOf(identifier)
+  for (const [index, identifier] of identifiers.entries()) {
+    const standing = standingOf(identifier, index)
     if (standing === 'ineligible') continue
     if (standing === 'suppressed' && (isOwner || kindOf(identifier.kind).class === 'known')) return true
     isOwner = false
