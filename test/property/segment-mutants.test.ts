@@ -1,6 +1,5 @@
 // The evaluators' property, asked about broken evaluators: it must catch every one. The faults are in segments/mutants.ts.
 import assert from 'node:assert/strict'
-import { randomInt } from 'node:crypto'
 import { after, test } from 'node:test'
 import fc from 'fast-check'
 import { evaluateReference } from '../../src/segment/reference.ts'
@@ -19,7 +18,11 @@ import { importMutated, MUTANTS, type Mutant } from './segments/mutants.ts'
 import { seededNumbers } from './segments/subjects.ts'
 import { makeWorld } from './segments/worlds.ts'
 
-const SEED = randomInt(2 ** 31)
+/**
+ * One seed for good: a fault that shows at one event in thousands, such as a bound that is off by one, is met by most seeds and not by
+ * all, and a red run must mean that the property has lost its power. The property itself takes a new seed each time.
+ */
+const SEED = 1
 const RUNS_MAX = 3000
 console.log(`world and definitions: seed ${SEED}`)
 const world = makeWorld(120, SEED)
