@@ -25,11 +25,17 @@ async function end(): Promise<void> {
   process.exit(0)
 }
 
-if (process.connected) {
-  process.once('disconnect', end)
-} else {
-  process.stdin.once('end', end).once('close', end).resume()
+/**
+ * The parent is gone. Leaving by `process.exit` runs the engine's own clean-up, which has been seen to wait for ever when it came in the
+ * middle of opening, with the folder locked; a signal to itself is certain, and everything acknowledged is on disk.
+ */
+function orphaned(): void {
+  if (!ending) process.kill(process.pid, 'SIGKILL')
 }
+
+process.once('disconnect', orphaned)
+// Without a channel: started by hand, or the parent went while this process was loading.
+if (!process.connected) process.stdin.once('end', orphaned).once('close', orphaned).resume()
 process.once('SIGTERM', end)
 // Ctrl-C reaches the whole group; the parent decides the order of ending, and without one standard input closes.
 process.on('SIGINT', () => {})
